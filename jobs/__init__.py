@@ -1,0 +1,1 @@
+"""Entry points: thin jobs for spark-submit and `clicklake run`, and the command line."""

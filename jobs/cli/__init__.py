@@ -1,0 +1,1 @@
+"""The `clicklake` command, one module a command."""

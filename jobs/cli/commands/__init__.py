@@ -1,0 +1,1 @@
+"""One module a command; its `command` attribute is a click command."""

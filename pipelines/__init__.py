@@ -1,0 +1,1 @@
+"""From raw clicks to bronze, silver and gold Delta tables, and the machinery that runs them."""

@@ -1,0 +1,1 @@
+"""Raw Kafka records, byte for byte."""

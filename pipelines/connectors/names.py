@@ -1,0 +1,58 @@
+"""Every name and path in one place: tables, checkpoints, folders of a run, topics' headers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+KNOWN_AT_HEADER = "clicklake-known-at"
+"""Kafka header of a replayed record: its original arrival, ISO 8601 in UTC."""
+
+POSITIONS_QUERY_BRONZE = "land_bronze"
+QUERY_SILVER = "clean_silver"
+
+
+@dataclass(frozen=True)
+class Names:
+    """Where things lie. `lake` is a folder or an object-store URL; all else is below `var_dir`."""
+
+    var_dir: Path
+    lake: str
+
+    @classmethod
+    def of(cls, *, var_dir: str, lake: str | None) -> "Names":
+        """Names of a run whose settings are `var_dir` and `lake` (null: below `var_dir`)."""
+        folder = Path(var_dir).resolve()
+        return cls(var_dir=folder, lake=(lake or str(folder / "lake")).rstrip("/"))
+
+    def table(self, name: str) -> str:
+        """Path of the Delta table `<layer>.<plural>`."""
+        layer, _, plural = name.partition(".")
+        return f"{self.lake}/{layer}/{plural}"
+
+    def checkpoint(self, query: str) -> str:
+        """Path of a streaming query's checkpoint, beside the tables it writes."""
+        return f"{self.lake}/_checkpoints/{query}"
+
+    @property
+    def jars(self) -> Path:
+        """Downloaded jars: `spark/` and `kafka/`."""
+        return self.var_dir / "cache" / "jars"
+
+    @property
+    def services(self) -> Path:
+        """Data of the embedded services, one folder each, and `state.json`."""
+        return self.var_dir / "services"
+
+    @property
+    def secrets(self) -> Path:
+        """Generated passwords, readable by their owner only."""
+        return self.var_dir / "secrets"
+
+    @property
+    def logs(self) -> Path:
+        """Log files of the processes that `clicklake` starts."""
+        return self.var_dir / "logs"
+
+    @property
+    def spark_scratch(self) -> Path:
+        """Spark's own temporary files."""
+        return self.var_dir / "spark"

@@ -1,0 +1,1 @@
+"""What the data is: wire records, tables, topics, rules and plug-in protocols. No I/O."""

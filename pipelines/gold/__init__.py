@@ -1,0 +1,1 @@
+"""Features, labels, attribution and marts derived from silver."""

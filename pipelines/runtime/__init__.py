@@ -1,0 +1,1 @@
+"""Sessions, queries, metrics, embedded services: what runs the transforms."""

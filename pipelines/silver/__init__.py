@@ -1,0 +1,1 @@
+"""Parsed, typed, validated rows; every reject a dead letter."""

@@ -1,0 +1,1 @@
+"""A shop whose shoppers have hidden intent and whose truth is known."""

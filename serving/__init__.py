@@ -1,0 +1,1 @@
+"""The doors of the running system: event collector, live page, decisions."""

@@ -1,0 +1,1 @@
+"""Datasets, contest of models, promotion and their record in MLflow."""
