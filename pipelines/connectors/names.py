@@ -1,13 +1,11 @@
-"""Every name and path in one place: tables, checkpoints, folders of a run, topics' headers."""
+"""Every name and path in one place: tables, checkpoints, streaming queries, folders of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-KNOWN_AT_HEADER = "clicklake-known-at"
-"""Kafka header of a replayed record: its original arrival, ISO 8601 in UTC."""
-
-POSITIONS_QUERY_BRONZE = "land_bronze"
-QUERY_SILVER = "clean_silver"
+LAND_BRONZE = "land_bronze"
+CLEAN_SILVER = "clean_silver"
+"""Names of the streaming queries: of their checkpoints, positions and metrics."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,111 @@
+"""Every table of the lake, by name."""
+
+from functools import cache
+
+from pipelines.contracts.tables import (
+    BINARY,
+    BOOLEAN,
+    HEADERS,
+    INTEGER,
+    LONG,
+    POSITION_COLUMNS,
+    STRING,
+    TIMESTAMP,
+    Column,
+    TableSpec,
+)
+from pipelines.contracts.topic import PROPERTIES, TopicSpec
+from pipelines.contracts.topics import all_topics
+
+POSITION_KEY = ("topic", "partition", "offset")
+_RAW_COLUMNS = (
+    Column("key", BINARY, "the Kafka key's bytes"),
+    Column("value", BINARY, "the Kafka value's bytes, untouched"),
+    Column("headers", HEADERS, "the Kafka headers, in their order"),
+)
+_KNOWN_AT = Column(
+    "known_at", TIMESTAMP, "original arrival: a replay's header, else ingested_at", nullable=False
+)
+
+
+def bronze_table(topic: str) -> TableSpec:
+    """The bronze table of a topic, also of one that is bound by a mapping."""
+    return TableSpec(
+        name=f"bronze.{topic}",
+        grain=f"One row per record of the Kafka topic {topic}, byte for byte.",
+        keys=POSITION_KEY,
+        columns=(*POSITION_COLUMNS, *_RAW_COLUMNS),
+        partitions=("ingested_date",),
+        retention_days=400,
+    )
+
+
+def _silver_table(topic: TopicSpec) -> TableSpec:
+    lines: tuple[Column, ...] = ()
+    if topic.lines:
+        lines = (
+            Column("line_number", INTEGER, "number of the line in the order, from 1", nullable=False),
+            Column("line_count", INTEGER, "lines of the order", nullable=False),
+            *(Column.of(field) for field in topic.lines),
+        )
+    deleted = (Column("is_deleted", BOOLEAN, "a tombstone: the key is gone", nullable=False),)
+    return TableSpec(
+        name=topic.table,
+        grain=topic.grain,
+        keys=(*POSITION_KEY, "line_number") if topic.lines else POSITION_KEY,
+        columns=(
+            *POSITION_COLUMNS,
+            _KNOWN_AT,
+            *(Column.of(field) for field in topic.fields),
+            *lines,
+            Column(PROPERTIES, STRING, "JSON object of everything the vocabulary does not name"),
+            *(deleted if topic.compacted else ()),
+        ),
+        partitions=("ingested_date",),
+    )
+
+
+DEAD_LETTERS = TableSpec(
+    name="silver.dead_letters",
+    grain="One row per bronze record that has no silver row.",
+    keys=POSITION_KEY,
+    columns=(
+        *POSITION_COLUMNS,
+        Column("stage", STRING, "where it failed: decode, map or validate", nullable=False),
+        Column("reason", STRING, "why, a word of contracts/fields.py REASONS", nullable=False),
+        Column("field", STRING, "the field at fault, where there is one"),
+        Column("detail", STRING, "what was found there"),
+        *_RAW_COLUMNS,
+    ),
+    partitions=("ingested_date",),
+    retention_days=400,
+)
+
+POSITIONS = TableSpec(
+    name="ops.positions",
+    grain="One row per query, batch and Kafka partition that the batch moved.",
+    keys=("query", "batch_id", "topic", "partition"),
+    columns=(
+        Column("query", STRING, "the streaming query", nullable=False),
+        Column("batch_id", LONG, "its batch", nullable=False),
+        Column("topic", STRING, "Kafka topic", nullable=False),
+        Column("partition", INTEGER, "Kafka partition", nullable=False),
+        Column("from_offset", LONG, "first offset the batch covers", nullable=False),
+        Column("until_offset", LONG, "the next offset after the batch", nullable=False),
+        Column("records", LONG, "records of the batch in the partition", nullable=False),
+    ),
+)
+
+
+@cache
+def silver_tables() -> dict[str, TableSpec]:
+    """The silver tables that records are parsed into, by name; dead letters not among them."""
+    return {topic.table: _silver_table(topic) for topic in all_topics().values()}
+
+
+@cache
+def all_tables() -> dict[str, TableSpec]:
+    """Every declared table by name (bronze: those of the documented topics)."""
+    bronze = (bronze_table(name) for name in all_topics())
+    specs = (*bronze, *silver_tables().values(), DEAD_LETTERS, POSITIONS)
+    return {spec.name: spec for spec in specs}

@@ -1,0 +1,25 @@
+"""What a Kafka topic carries: its record's fields and the silver table they become."""
+
+from dataclasses import dataclass
+
+from pipelines.contracts.fields import Field
+
+PROPERTIES = "properties"
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """One input topic and its record.
+
+    `key` is the field whose value is the Kafka key. `lines` are the fields of the elements of the
+    record's `lines` array, one silver row each. A `compacted` topic keeps the latest record of each
+    key, and a record without value there is a tombstone. Unknown fields are kept in `properties`.
+    """
+
+    name: str
+    table: str
+    grain: str
+    key: str
+    fields: tuple[Field, ...]
+    lines: tuple[Field, ...] = ()
+    compacted: bool = False
