@@ -7,6 +7,9 @@ LAND_BRONZE = "land_bronze"
 CLEAN_SILVER = "clean_silver"
 """Names of the streaming queries: of their checkpoints, positions and metrics."""
 
+OUTPUT_TOPICS = ("decisions", "checkouts", "vip_actions", "notifications")
+"""Kafka topics that clicklake itself writes; the input topics are declared in the contracts."""
+
 
 @dataclass(frozen=True)
 class Names:
