@@ -35,5 +35,5 @@ class LakeError(ClicklakeError):
     """A table or checkpoint is missing, damaged, or not the one the code expects."""
 
 
-class CheckFailed(ClicklakeError):
+class CheckFailed(ClicklakeError):  # noqa: N818 - the check failed, not the program
     """A check that a run must pass (conservation, a demo's own checks) did not hold."""

@@ -36,7 +36,7 @@ class Invocation:
 class CommandFolder(click.Group):
     """A group whose commands are the modules of `jobs.cli.commands`."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Names of all commands, sorted."""
         return sorted(m.name for m in pkgutil.iter_modules(jobs.cli.commands.__path__))
 

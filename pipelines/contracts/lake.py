@@ -92,7 +92,7 @@ POSITIONS = TableSpec(
         Column("partition", INTEGER, "Kafka partition", nullable=False),
         Column("from_offset", LONG, "first offset the batch covers", nullable=False),
         Column("until_offset", LONG, "the next offset after the batch", nullable=False),
-        Column("records", LONG, "records of the batch in the partition", nullable=False),
+        Column("row_count", LONG, "rows that the batch wrote of it", nullable=False),
     ),
 )
 

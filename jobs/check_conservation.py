@@ -1,0 +1,36 @@
+"""Prove that every bronze position has exactly one fate, per topic and day; exit 1 when not."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.entry import run_job
+from pipelines.connectors.names import Names
+from pipelines.errors import CheckFailed
+from pipelines.runtime.conservation_check import check_lake
+from pipelines.runtime.session import open_session
+from pipelines.settings import Settings
+
+
+def run(settings: Settings, arguments: Sequence[str]) -> None:
+    """Print one line per topic and day; `--report FILE` writes the same as JSON."""
+    parser = argparse.ArgumentParser(prog="check_conservation", description=__doc__)
+    parser.add_argument("--report", type=Path, help="write the result as JSON")
+    options = parser.parse_args(arguments)
+    names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
+    spark = open_session(settings, names, app="check_conservation")
+    result = check_lake(spark, names, bound=[one.topic for one in settings.bindings])
+    spark.stop()
+    for row in [*result.days, *result.gaps]:
+        sys.stdout.write(json.dumps(row) + "\n")
+    if options.report:
+        content = {"holds": result.holds, "days": result.days, "gaps": result.gaps}
+        options.report.write_text(json.dumps(content))
+    if not result.holds:
+        raise CheckFailed("conservation does not hold: see the rows with lost, extra, doubled or missing.")
+
+
+if __name__ == "__main__":
+    sys.exit(run_job(run))

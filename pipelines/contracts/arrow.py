@@ -1,0 +1,23 @@
+"""Arrow types of the declared columns."""
+
+import pyarrow as pa
+from pyspark.sql import types as T
+
+_SIMPLE: dict[type[T.DataType], pa.DataType] = {
+    T.StringType: pa.string(),
+    T.LongType: pa.int64(),
+    T.IntegerType: pa.int32(),
+    T.BooleanType: pa.bool_(),
+    T.BinaryType: pa.binary(),
+    T.DateType: pa.date32(),
+    T.TimestampType: pa.timestamp("us", tz="UTC"),
+}
+
+
+def arrow_type(kind: T.DataType) -> pa.DataType:
+    """The Arrow type of a Spark type; structs and arrays are walked."""
+    if isinstance(kind, T.StructType):
+        return pa.struct([pa.field(f.name, arrow_type(f.dataType)) for f in kind.fields])
+    if isinstance(kind, T.ArrayType):
+        return pa.list_(arrow_type(kind.elementType))
+    return _SIMPLE[type(kind)]

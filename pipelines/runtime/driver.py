@@ -1,0 +1,131 @@
+"""One Spark driver that runs the lake's streaming queries until told to stop, then drains."""
+
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from types import FrameType
+
+import structlog
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from pipelines.connectors.mapping import LiveTranslator, load_mapping
+from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
+from pipelines.contracts.translation import Translator
+from pipelines.errors import ClicklakeError, ServiceError
+from pipelines.runtime.embedded.endpoints import Endpoints
+from pipelines.runtime.embedded.stack import endpoints
+from pipelines.runtime.lake_queries import clean_silver, ensure_lake, land_bronze
+from pipelines.runtime.metrics import MetricsWriter
+from pipelines.runtime.session import open_session
+from pipelines.runtime.streaming import StreamSpec, start_stream
+from pipelines.settings import Settings, conf_dir
+
+log = structlog.get_logger(__name__)
+ALL_QUERIES = (LAND_BRONZE, CLEAN_SILVER)
+_POLL_SECONDS = 0.5
+_DRAIN_SECONDS = 30.0
+
+
+def run_streams(
+    settings: Settings, *, queries: Sequence[str] = ALL_QUERIES, available_now: bool, wait_seconds: float = 0
+) -> None:
+    """Run the named queries until SIGTERM or SIGINT, or with `available_now` until all is read.
+
+    Waits `wait_seconds` for the services, while Spark starts. Raises the failure of the first query
+    that dies, after the others have been drained.
+    """
+    names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
+    translators = load_translators(settings)
+    stop = _stop_on_signals()
+    spark = open_session(settings, names, app="clicklake")
+    ensure_lake(spark, names, bound=list(translators))
+    services = wait_for_endpoints(settings, names, seconds=wait_seconds, stop=stop)
+    specs = _specs(spark, settings, names, services, translators)
+    with MetricsWriter(services.postgres.address()) as metrics:
+        if available_now:
+            _run_to_end(spark, [specs[name] for name in queries], names, metrics)
+        else:
+            running = [
+                start_stream(spark, specs[name], names, metrics, available_now=False) for name in queries
+            ]
+            _watch(running, stop)
+    spark.stop()
+
+
+def load_translators(settings: Settings) -> Mapping[str, Translator]:
+    """Translators of the bound topics. Raises `MappingError`."""
+    folder = conf_dir() / "mappings"
+    return {one.topic: LiveTranslator(load_mapping(one.mapping, folder=folder)) for one in settings.bindings}
+
+
+def wait_for_endpoints(
+    settings: Settings, names: Names, *, seconds: float, stop: threading.Event
+) -> Endpoints:
+    """Where the services answer. Raises `ServiceError` when they do not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return endpoints(settings, names)
+        except ServiceError:
+            if time.monotonic() > deadline or stop.wait(_POLL_SECONDS):
+                raise
+
+
+def _specs(
+    spark: SparkSession,
+    settings: Settings,
+    names: Names,
+    services: Endpoints,
+    translators: Mapping[str, Translator],
+) -> dict[str, StreamSpec]:
+    bronze = land_bronze(spark, bootstrap=services.kafka, bound=list(translators), stream=settings.bronze)
+    silver = clean_silver(spark, names, translators=translators, stream=settings.silver)
+    return {spec.name: spec for spec in (bronze, silver)}
+
+
+def _run_to_end(
+    spark: SparkSession, specs: Sequence[StreamSpec], names: Names, metrics: MetricsWriter
+) -> None:
+    for spec in specs:
+        query = start_stream(spark, spec, names, metrics, available_now=True)
+        query.awaitTermination()
+        _raise_failure(query)
+
+
+def _watch(running: Sequence[StreamingQuery], stop: threading.Event) -> None:
+    log.info("streams_running", queries=[query.name for query in running])
+    while not stop.wait(_POLL_SECONDS) and all(query.isActive for query in running):
+        pass
+    for query in running:
+        _drain(query)
+    for query in running:
+        _raise_failure(query)
+
+
+def _drain(query: StreamingQuery) -> None:
+    """Let the running batch end, then stop: what was begun is committed."""
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    query.stop()
+    log.info("query_stopped", query=query.name)
+
+
+def _raise_failure(query: StreamingQuery) -> None:
+    failure = query.exception()
+    if failure is not None:
+        first = str(failure).strip().splitlines()[0]
+        raise ClicklakeError(f"the streaming query {query.name} failed: {first}")
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, handle)
+    return stop

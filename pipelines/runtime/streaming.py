@@ -1,0 +1,126 @@
+"""Starting a streaming query whose batches are processed once, and reporting each of them."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from pipelines.connectors.names import Names
+from pipelines.contracts.lake import DEAD_LETTERS, POSITIONS
+from pipelines.errors import LakeError
+from pipelines.runtime.batches import Group
+from pipelines.runtime.metrics import BatchReport, DeadLetterExample, MetricsWriter
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class BatchContext:
+    """What a batch needs to write once: where, and under which transaction id."""
+
+    names: Names
+    query: str
+    app_id: str
+    batch_id: int
+
+
+@dataclass(frozen=True)
+class StreamSpec:
+    """A streaming query: its source, and what it does with a batch (giving the counted groups)."""
+
+    name: str
+    source: DataFrame
+    process: Callable[[DataFrame, BatchContext], list[Group]]
+    trigger_seconds: float
+
+
+def start_stream(
+    spark: SparkSession, spec: StreamSpec, names: Names, metrics: MetricsWriter, *, available_now: bool
+) -> StreamingQuery:
+    """Start the query. Raises `LakeError` when its checkpoint is gone but its positions are not."""
+    checkpoint = names.checkpoint(spec.name)
+    _refuse_lost_checkpoint(spark, spec.name, names)
+    spark.sparkContext.setLocalProperty("spark.scheduler.pool", spec.name)
+
+    def handle(batch: DataFrame, batch_id: int) -> None:
+        started = time.monotonic()
+        app_id = _query_id(batch.sparkSession, checkpoint)
+        groups = spec.process(batch, BatchContext(names, spec.name, app_id, batch_id))
+        if groups:
+            duration_ms = int((time.monotonic() - started) * 1000)
+            metrics.record(report_of(groups, query=spec.name, batch_id=batch_id, duration_ms=duration_ms))
+
+    writer = spec.source.writeStream.queryName(spec.name).option("checkpointLocation", checkpoint)
+    writer = (
+        writer.trigger(availableNow=True)
+        if available_now
+        else writer.trigger(processingTime=f"{spec.trigger_seconds} seconds")
+    )
+    return writer.foreachBatch(handle).start()
+
+
+def _query_id(spark: SparkSession, checkpoint: str) -> str:
+    """The query's own id, which lives and dies with the checkpoint."""
+    first = spark.read.text(f"{checkpoint}/metadata").first()
+    if first is None:
+        raise LakeError(f"{checkpoint}/metadata is empty: restore the checkpoint from a copy.")
+    return str(json.loads(first[0])["id"])
+
+
+def _refuse_lost_checkpoint(spark: SparkSession, query: str, names: Names) -> None:
+    try:
+        spark.read.text(f"{names.checkpoint(query)}/metadata")
+        return
+    except AnalysisException:
+        positions = spark.read.format("delta").load(names.table(POSITIONS.name))
+    if not positions.where(positions["query"] == query).isEmpty():
+        raise LakeError(
+            f"{names.checkpoint(query)}: the checkpoint of {query} is gone, but its tables are not; "
+            "starting over would write every row twice. Restore the checkpoint from a copy, or move "
+            "the whole lake folder away and replay from Kafka."
+        )
+
+
+def report_of(groups: list[Group], *, query: str, batch_id: int, duration_ms: int) -> BatchReport:
+    """The report of a batch that has just been committed: freshness is taken at this moment."""
+    now = time.time()
+    rows: dict[str, int] = {}
+    rejects: dict[str, int] = {}
+    latest: list[tuple[str, dict[str, object]]] = []
+    for group in groups:
+        rows[group.table] = rows.get(group.table, 0) + group.rows
+        if group.reason is not None:
+            rejects[group.reason] = rejects.get(group.reason, 0) + group.rows
+        latest.extend((group.table, json.loads(text)) for text in group.previews)
+    return BatchReport(
+        query=query,
+        batch_id=batch_id,
+        committed_at=datetime.fromtimestamp(now, UTC),
+        duration_ms=duration_ms,
+        rows=rows,
+        rejects=rejects,
+        ages_ms=[(max(0, int(now * 1000) - group.arrived_ms), group.rows) for group in groups],
+        latest=[item for item in latest if item[0] != DEAD_LETTERS.name],
+        dead_letters=[_example(row) for table, row in latest if table == DEAD_LETTERS.name],
+    )
+
+
+def _example(row: dict[str, object]) -> DeadLetterExample:
+    return DeadLetterExample(
+        topic=str(row["topic"]),
+        partition=int(str(row["partition"])),
+        offset=int(str(row["offset"])),
+        ingested_at=datetime.fromtimestamp(int(str(row["ingested_at"])) / 1e6, UTC),
+        stage=str(row["stage"]),
+        reason=str(row["reason"]),
+        field=str(row["field"]) if row.get("field") else None,
+        detail=str(row["detail"]) if row.get("detail") else None,
+        value_preview=str(row.get("value", "")),
+        value_bytes=int(str(row.get("value_bytes", 0))),
+    )
