@@ -1,0 +1,17 @@
+"""The services of one machine: Kafka, PostgreSQL and MLflow as child processes, and the jars."""
+
+from pipelines.runtime.embedded.endpoints import Endpoints, PostgresEndpoint
+from pipelines.runtime.embedded.jars import ensure_jars
+from pipelines.runtime.embedded.stack import ServiceStatus, down, endpoints, running_stack, status, up
+
+__all__ = [
+    "Endpoints",
+    "PostgresEndpoint",
+    "ServiceStatus",
+    "down",
+    "endpoints",
+    "ensure_jars",
+    "running_stack",
+    "status",
+    "up",
+]
