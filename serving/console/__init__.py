@@ -1,0 +1,1 @@
+"""The live page: one reader of Postgres, shared by everybody who looks."""

@@ -1,0 +1,49 @@
+"""Routes of the live page: its files, and the stream of updates."""
+
+import mimetypes
+from importlib import resources
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from serving.console.feed import LiveFeed
+
+_MAX_VIEWERS = 200
+_SECURITY = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-cache",
+}
+_FILES = {"/": "index.html"} | {
+    f"/static/{name}": name
+    for name in ("page.css", "page.js", "draw.js", "details.js", "format.js", "icon.svg")
+}
+
+
+def page_routes(feed: LiveFeed) -> list[Route]:
+    """The page at `/`, its files below `/static/`, its updates at `/v1/live`."""
+
+    async def live(_request: Request) -> Response:
+        if feed.viewers >= _MAX_VIEWERS:
+            answer = {"error": "too_many_viewers", "detail": f"at most {_MAX_VIEWERS} at once"}
+            return JSONResponse(answer, status_code=503, headers={"retry-after": "10"})
+        headers = {**_SECURITY, "cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(feed.events(), media_type="text/event-stream", headers=headers)
+
+    return [Route("/v1/live", live), *(_file_route(path, name) for path, name in _FILES.items())]
+
+
+def _file_route(path: str, name: str) -> Route:
+    content = (resources.files("serving.console") / "static" / name).read_bytes()
+    kind = mimetypes.guess_type(name)[0]
+
+    async def send_file(_request: Request) -> Response:
+        return Response(content, media_type=kind, headers=_SECURITY)
+
+    return Route(path, send_file)
