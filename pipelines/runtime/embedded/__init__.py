@@ -3,6 +3,7 @@
 from pipelines.runtime.embedded.endpoints import Endpoints, PostgresEndpoint
 from pipelines.runtime.embedded.jars import ensure_jars
 from pipelines.runtime.embedded.stack import ServiceStatus, down, endpoints, running_stack, status, up
+from pipelines.runtime.embedded.versions import service_versions
 
 __all__ = [
     "Endpoints",
@@ -12,6 +13,7 @@ __all__ = [
     "endpoints",
     "ensure_jars",
     "running_stack",
+    "service_versions",
     "status",
     "up",
 ]

@@ -46,8 +46,12 @@ class PostgresEndpoint:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Kafka's bootstrap list `host:port[,…]`, the database, and the MLflow tracking URI."""
+    """Kafka's bootstrap list `host:port[,…]`, the database, and the MLflow tracking URI.
+
+    `embedded` names those of `kafka`, `postgres`, `mlflow` that clicklake itself runs.
+    """
 
     kafka: str
     postgres: PostgresEndpoint
     mlflow: str
+    embedded: frozenset[str]

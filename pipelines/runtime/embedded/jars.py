@@ -47,8 +47,7 @@ class JarSet:
 
     def checksums(self) -> dict[str, str]:
         """File name to expected sha256."""
-        lines = self.checksums_file.read_text().splitlines()
-        return {name: digest for digest, name in (line.split() for line in lines if line.strip())}
+        return listed_jars(self.name)
 
     def fingerprint(self) -> str:
         """Hash of the list and of its checksums."""
@@ -64,6 +63,12 @@ class JarSet:
     def paths(self) -> list[Path]:
         """The jars of the set in the cache, sorted."""
         return sorted(self.folder / name for name in self.checksums())
+
+
+def listed_jars(name: str) -> dict[str, str]:
+    """File name to expected sha256 of the jars in the set `spark` or `kafka`."""
+    lines = (conf_dir() / "jars" / f"{name}.sha256").read_text().splitlines()
+    return {jar: digest for digest, jar in (line.split() for line in lines if line.strip())}
 
 
 def ensure_jars(name: str, *, names: Names, progress: Progress = silent) -> list[Path]:

@@ -139,10 +139,10 @@ def broker_version(bootstrap: str) -> str:
     """The broker's release, as its protocol tells it. Raises `ServiceError` when it does not answer."""
     try:
         with _admin(bootstrap, 5.0) as admin:
-            level = admin.describe_features()
+            release = admin._manager.broker_version  # inferred from the protocol; no public name
     except (KafkaError, OSError) as error:
         raise ServiceError(f"Kafka at {bootstrap} does not answer ({error}).") from None
-    return str(level)
+    return ".".join(str(part) for part in release)
 
 
 def _admin(bootstrap: str, timeout_seconds: float) -> KafkaAdminClient:

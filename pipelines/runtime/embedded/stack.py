@@ -80,6 +80,7 @@ def endpoints(settings: Settings, *, names: Names) -> Endpoints:
         kafka=settings.kafka.bootstrap or f"{ports.LOCALHOST}:{running['kafka']}",
         postgres=_postgres_endpoint(settings, names, running.get("postgres")),
         mlflow=settings.mlflow.tracking_uri or f"http://{ports.LOCALHOST}:{running['mlflow']}",
+        embedded=frozenset(running),
     )
 
 
