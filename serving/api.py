@@ -1,7 +1,7 @@
 """The one ASGI application: the browser's door, the live page, and its own health."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -25,12 +25,16 @@ def create_app(
     postgres: PostgresAddress,
     limits: Limits,
     cors_origins: Sequence[str],
-    services: Sequence[Service] = (),
+    services: Callable[[], Sequence[Service]] = tuple,
 ) -> Starlette:
-    """The application. Neither Kafka nor Postgres has to be there when it starts."""
+    """The application. Neither Kafka nor Postgres has to be there when it starts.
+
+    `services` tells what runs here. It is asked in a thread, may be slow, and is asked again when it
+    raises `ServiceError`.
+    """
     producer = EventProducer(bootstrap=bootstrap, topic=TOPIC.name)
     collector = Collector(producer=producer, limits=limits, cors_origins=cors_origins)
-    feed = LiveFeed(address=postgres, door=collector.counts, services=list(services))
+    feed = LiveFeed(address=postgres, door=collector.counts, services=services)
     probe = KafkaProbe(bootstrap=bootstrap, topic=TOPIC.name)
 
     @asynccontextmanager
@@ -54,7 +58,9 @@ def create_app(
         Route("/health", _health),
         Route("/ready", ready),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.end_streams = feed.end_streams
+    return app
 
 
 async def _health(_request: Request) -> Response:

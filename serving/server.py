@@ -1,9 +1,11 @@
 """Runs the application: one uvicorn process on the wanted port, or on a free one."""
 
+import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,14 +20,20 @@ _CONCURRENCY = 1000
 class _Server(uvicorn.Server):
     """Uvicorn, telling when it is ready to answer."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
         super().__init__(config)
+        self._end_streams = end_streams
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening."""
         await super().startup(sockets)
         self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams of the live page first: they would never end by themselves."""
+        self._end_streams()
+        await super().shutdown(sockets)
 
 
 def listen(*, host: str, port: int) -> socket.socket:
@@ -57,7 +65,10 @@ def url_of(bound: socket.socket) -> str:
 
 
 def serve(app: Starlette, *, bound: socket.socket) -> None:
-    """Answer until the process is told to end (Ctrl-C, SIGTERM)."""
+    """Answer until the process is told to end (Ctrl-C, SIGTERM); then `SystemExit(0)`."""
+    # Uvicorn ends cleanly on these signals and then raises them once more, for these handlers.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     _server(app).run(sockets=[bound])
 
 
@@ -74,6 +85,10 @@ def serving(app: Starlette, *, bound: socket.socket) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(_GRACE_SECONDS + 8)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def _bound(family: int, host: str, port: int) -> socket.socket:
@@ -100,4 +115,4 @@ def _server(app: Starlette) -> _Server:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         lifespan="on",
     )
-    return _Server(config)
+    return _Server(config, app.state.end_streams)

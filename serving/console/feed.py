@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ _POLL_SECONDS = 1.0
 _DETAILS_EVERY = 2
 _STATEMENT_SECONDS = 2
 _RECONNECT_MS = 1000
+_SERVICES_RETRY_SECONDS = 10.0
 
 
 class LiveFeed:
@@ -29,10 +30,13 @@ class LiveFeed:
     When Postgres is away the last good figures go on being sent, with the time they are from.
     """
 
-    def __init__(self, *, address: PostgresAddress, door: Counter[str], services: list[Service]) -> None:
+    def __init__(
+        self, *, address: PostgresAddress, door: Counter[str], services: Callable[[], Sequence[Service]]
+    ) -> None:
         self._address = address
         self._door = door
-        self._services = services
+        self._ask_services = services
+        self._services: Sequence[Service] = ()
         self._figures: dict[str, Any] = {}
         self._read_at: datetime | None = None
         self._parts: dict[str, tuple[int, bytes]] = {}
@@ -53,12 +57,18 @@ class LiveFeed:
         """Start the reader; called within the loop that serves the viewers."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
+        threading.Thread(target=self._read_services, name="live-feed-services", daemon=True).start()
 
-    def stop(self) -> None:
-        """End the reader and every viewer's stream."""
+    def end_streams(self) -> None:
+        """End every viewer's stream; called within the loop."""
         self._closing.set()
         self._watched.set()
         self._wake_viewers()
+
+    def stop(self) -> None:
+        """Wait for the reader to end."""
+        self._closing.set()
+        self._watched.set()
         self._thread.join(_STATEMENT_SECONDS + 2)
 
     async def events(self) -> AsyncIterator[bytes]:
@@ -79,6 +89,16 @@ class LiveFeed:
             self._viewers -= 1
             if not self._viewers:
                 self._watched.clear()
+
+    def _read_services(self) -> None:
+        # Asking a service its version can take seconds: the figures do not wait for it.
+        while not self._closing.is_set():
+            try:
+                self._services = tuple(self._ask_services())
+                return
+            except ServiceError as error:
+                _log.debug("service_versions_unknown", why=str(error))
+                self._closing.wait(_SERVICES_RETRY_SECONDS)
 
     def _run(self) -> None:
         connection: Connection | None = None

@@ -1,6 +1,5 @@
 """Routes of the live page: its files, and the stream of updates."""
 
-import mimetypes
 from importlib import resources
 
 from starlette.requests import Request
@@ -20,6 +19,7 @@ _SECURITY = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-cache",
 }
+_KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FILES = {"/": "index.html"} | {
     f"/static/{name}": name
     for name in ("page.css", "page.js", "draw.js", "details.js", "format.js", "icon.svg")
@@ -41,7 +41,7 @@ def page_routes(feed: LiveFeed) -> list[Route]:
 
 def _file_route(path: str, name: str) -> Route:
     content = (resources.files("serving.console") / "static" / name).read_bytes()
-    kind = mimetypes.guess_type(name)[0]
+    kind = _KINDS[name.rpartition(".")[2]]
 
     async def send_file(_request: Request) -> Response:
         return Response(content, media_type=kind, headers=_SECURITY)

@@ -1,7 +1,7 @@
 """What the live page shows, read from Postgres in one go and cut into parts that change apart."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,7 +65,7 @@ def encode_pulse(
     now: datetime,
     read_at: datetime | None,
     door: Counter[str],
-    services: list[Service],
+    services: Sequence[Service],
 ) -> bytes:
     """The part `pulse`: the newest figures there are, and from when they are."""
     return _encoder.encode({**figures, "now": now, "read_at": read_at, "door": door, "services": services})
