@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from pipelines.connectors.names import Names
-from pipelines.errors import ClicklakeError, PrerequisiteError
+from pipelines.errors import ClicklakeError, PrerequisiteError, ServiceError
 from pipelines.runtime.embedded import ports, processes
 from pipelines.runtime.embedded.account import unprivileged_account
 from pipelines.runtime.embedded.external import external_services, problem_of
@@ -165,7 +165,12 @@ def _jars(name: str, names: Names) -> Finding:
 def _ports(settings: Settings, names: Names) -> Iterator[Finding]:
     usual = {"kafka": settings.kafka.port, "postgres": settings.postgres.port, "mlflow": settings.mlflow.port}
     outside = external_services(settings)
-    own = {record.port for record in StateFile(names=names).read().values() if processes.find(record.process)}
+    try:
+        records = StateFile(names=names).read().values()
+    except ServiceError as error:
+        yield Finding("state", ok=False, sentence=str(error))
+        return
+    own = {record.port for record in records if processes.find(record.process)}
     for name, port in usual.items():
         if name not in outside:
             yield _port(name, port, own=port in own)

@@ -38,6 +38,7 @@ class EmbeddedKafka:
         self._folder = names.services / "kafka"
         self.usual_port = settings.port
         self.log = names.logs / "kafka.log"
+        self.mark = str(names.services / self.name)
 
     def prepare(self, *, progress: Progress) -> None:
         """Fetch the jars and format the storage, where that has not been done."""

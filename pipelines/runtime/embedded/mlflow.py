@@ -35,6 +35,7 @@ class EmbeddedMlflow:
         self._folder = names.services / "mlflow"
         self.usual_port = settings.port
         self.log = names.logs / "mlflow.log"
+        self.mark = str(names.services / self.name)
 
     def prepare(self, *, progress: Progress) -> None:  # noqa: ARG002 - of the protocol
         """Make its folder; the server itself creates and migrates its database."""

@@ -18,10 +18,10 @@ from psycopg2 import sql
 
 from pipelines.connectors.names import Names
 from pipelines.errors import PrerequisiteError, ServiceError
-from pipelines.runtime.embedded import ports, processes
+from pipelines.runtime.embedded import ports
 from pipelines.runtime.embedded.account import owned_folder, reachable_programs, unprivileged_account
 from pipelines.runtime.embedded.endpoints import PostgresEndpoint
-from pipelines.runtime.embedded.processes import ProcessRecord, identity
+from pipelines.runtime.embedded.processes import identity
 from pipelines.runtime.embedded.progress import Progress
 from pipelines.runtime.embedded.service import Launch
 from pipelines.runtime.embedded.state import write_private
@@ -45,6 +45,7 @@ class EmbeddedPostgres:
         self._account = unprivileged_account()
         self.usual_port = settings.port
         self.log = names.logs / "postgres.log"
+        self.mark = str(names.services / self.name)
 
     def prepare(self, *, progress: Progress) -> None:
         """Create the cluster on the first start; clear what a killed server left behind."""
@@ -197,10 +198,7 @@ def _environment() -> dict[str, str]:
 
 
 def _clear_stale_lock(lock: Path) -> None:
-    """Remove `postmaster.pid` of a server that is gone, even if its id is another program's by now.
-
-    A server that still runs although no state file tells of it is stopped first.
-    """
+    """Remove `postmaster.pid` of a server that is gone, even if its id is another program's by now."""
     try:
         pid, started = (int(lock.read_text().splitlines()[line]) for line in (0, 2))
     except FileNotFoundError:
@@ -211,7 +209,7 @@ def _clear_stale_lock(lock: Path) -> None:
     try:
         process = psutil.Process(pid)
         if process.name().startswith("postgres") and abs(process.create_time() - started) < 10:
-            processes.stop(ProcessRecord(pid, process.create_time()), stop_signal=signal.SIGINT)
+            return
     except psutil.NoSuchProcess:
         pass
-    lock.unlink(missing_ok=True)
+    lock.unlink()

@@ -17,6 +17,7 @@ import msgspec
 import psutil
 
 _SAME_CREATION_SECONDS = 2.0
+_MARK = "CLICKLAKE_SERVICE"
 _children: dict[int, "subprocess.Popen[bytes]"] = {}
 """Children of this process, kept so that the interpreter can reap them."""
 
@@ -40,12 +41,14 @@ def start(
     command: Sequence[str],
     *,
     log: Path,
+    mark: str,
     environment: Mapping[str, str] | None = None,
     account: Account | None = None,
 ) -> ProcessRecord:
     """Start `command` in its own session, output appended to `log`; the last start's log is kept as `.1`.
 
-    The child outlives this process and does not hear the terminal's Ctrl-C.
+    The child outlives this process and does not hear the terminal's Ctrl-C. `mark` is put into its
+    environment, by which `marked` finds it even if nothing was written down.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
@@ -56,7 +59,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=None if environment is None else dict(environment),
+            env={**(os.environ if environment is None else environment), _MARK: mark},
             cwd="/",
             start_new_session=True,
             **identity(account),
@@ -80,6 +83,23 @@ def find(record: ProcessRecord) -> psutil.Process | None:
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None
+
+
+def marked(mark: str) -> list[ProcessRecord]:
+    """The running processes that `start` was given this mark for, without their children."""
+    return [
+        ProcessRecord(pid=process.pid, created=process.create_time())
+        for process in psutil.process_iter()
+        if _is_marked(process, mark)
+    ]
+
+
+def _is_marked(process: psutil.Process, mark: str) -> bool:
+    try:
+        leads = os.getsid(process.pid) == process.pid
+        return leads and process.environ().get(_MARK) == mark
+    except (psutil.Error, OSError):
+        return False
 
 
 def stop(

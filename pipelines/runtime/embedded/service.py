@@ -35,6 +35,7 @@ class Service(Protocol):
     stop_signal: signal.Signals
     limit_seconds: float
     log: Path
+    mark: str
 
     def prepare(self, *, progress: Progress) -> None:
         """Bring the service's data and files into a state that it can start from, also after a crash."""
@@ -65,11 +66,10 @@ class BringUp:
     def ensure(self, service: Service) -> ServiceRecord:
         """The running service, started if it was not. Raises `ServiceError` with the tail of its log."""
         known = self.state.read().get(service.name)
-        if known is not None and processes.find(known.process):
-            if known.ready and service.answers(known.port):
-                self.tell(service.name, f"already running on port {known.port}")
-                return known
-            processes.stop(known.process, stop_signal=service.stop_signal)
+        if known is not None and _works(service, known):
+            self.tell(service.name, f"already running on port {known.port}")
+            return known
+        stop_all(service, known)
         service.prepare(progress=self.tell)
         problem = ""
         for _ in range(_ATTEMPTS):
@@ -95,7 +95,11 @@ class BringUp:
         self.tell(service.name, f"starting on port {port}")
         launch = service.launch(port)
         record = processes.start(
-            launch.command, log=service.log, environment=launch.environment, account=launch.account
+            launch.command,
+            log=service.log,
+            mark=service.mark,
+            environment=launch.environment,
+            account=launch.account,
         )
         self.state.put(service.name, ServiceRecord(process=record, port=port, ready=False))
         problem = self._wait(service, record, port)
@@ -124,6 +128,21 @@ class BringUp:
         self.state.put(service.name, record)
         self.tell(service.name, f"ready on port {port}")
         return record
+
+
+def _works(service: Service, known: ServiceRecord) -> bool:
+    return processes.find(known.process) is not None and known.ready and service.answers(known.port)
+
+
+def stop_all(service: Service, known: ServiceRecord | None) -> bool:
+    """Stop the service, and whatever of it nothing tells of any more; whether anything ran."""
+    records = processes.marked(service.mark)
+    if known is not None and known.process not in records:
+        records.append(known.process)
+    ran = [record for record in records if processes.find(record)]
+    for record in ran:
+        processes.stop(record, stop_signal=service.stop_signal)
+    return bool(ran)
 
 
 def _worth_retrying(service: Service) -> bool:

@@ -20,7 +20,7 @@ from pipelines.runtime.embedded.locks import held
 from pipelines.runtime.embedded.mlflow import EmbeddedMlflow
 from pipelines.runtime.embedded.postgres import EmbeddedPostgres
 from pipelines.runtime.embedded.progress import Progress, silent
-from pipelines.runtime.embedded.service import BringUp, Service
+from pipelines.runtime.embedded.service import BringUp, Service, stop_all
 from pipelines.runtime.embedded.state import ServiceRecord, StateFile
 from pipelines.settings import Settings
 
@@ -53,7 +53,7 @@ def up(settings: Settings, *, names: Names, progress: Progress = silent) -> Endp
 def down(settings: Settings, *, names: Names, progress: Progress = silent) -> list[str]:
     """Stop the embedded services, whoever started them; the names of those that ran."""
     with held(_lock(names), limit_seconds=_LOCK_SECONDS):
-        return _stop(StateFile(names=names).read(), settings, names, progress)
+        return _stop(list(_EMBEDDED), settings, names, progress)
 
 
 @contextmanager
@@ -105,8 +105,8 @@ def _lock(names: Names) -> Path:
     return names.services / "lock"
 
 
-def _up(settings: Settings, names: Names, progress: Progress) -> dict[str, ServiceRecord]:
-    """Bring everything up; the records of what this call started."""
+def _up(settings: Settings, names: Names, progress: Progress) -> list[str]:
+    """Bring everything up; the names of what this call started."""
     require_external(settings)
     outside = external_services(settings)
     with held(_lock(names), limit_seconds=_LOCK_SECONDS):
@@ -137,33 +137,30 @@ def _all(bring_up: BringUp, services: list[Service], names: Names) -> None:
         task.result()
 
 
-def _news(before: dict[str, ServiceRecord], after: dict[str, ServiceRecord]) -> dict[str, ServiceRecord]:
-    return {
-        name: record
-        for name, record in after.items()
-        if name not in before or before[name].process != record.process
-    }
+def _news(before: dict[str, ServiceRecord], after: dict[str, ServiceRecord]) -> list[str]:
+    return [
+        name for name, record in after.items() if name not in before or before[name].process != record.process
+    ]
 
 
-def _stop(
-    records: dict[str, ServiceRecord], settings: Settings, names: Names, progress: Progress
-) -> list[str]:
-    """Stop these services in parallel and forget them; the names of those that still ran."""
+def _stop(selected: list[str], settings: Settings, names: Names, progress: Progress) -> list[str]:
+    """Stop these services in parallel and forget them; the names of those that ran."""
     state = StateFile(names=names)
+    records = state.read()
 
     def stop_one(name: str) -> bool:
-        record = records[name]
-        ran = processes.find(record.process) is not None
-        if ran:
+        known = records.get(name)
+        if known is not None and processes.find(known.process):
             progress(name, "stopping")
-            processes.stop(record.process, stop_signal=_EMBEDDED[name](settings, names).stop_signal)
+        ran = stop_all(_EMBEDDED[name](settings, names), known)
         state.remove(name)
-        progress(name, "stopped")
+        if ran:
+            progress(name, "stopped")
         return ran
 
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="down") as pool:
-        ran = list(pool.map(stop_one, records))
-    return [name for name, was_running in zip(records, ran, strict=True) if was_running]
+        ran = list(pool.map(stop_one, selected))
+    return [name for name, was_running in zip(selected, ran, strict=True) if was_running]
 
 
 def _running_port(name: str, records: dict[str, ServiceRecord], names: Names) -> int:

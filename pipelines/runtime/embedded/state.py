@@ -35,7 +35,7 @@ class StateFile:
         """Service name to record; empty when nothing was ever started. Raises `ServiceError` if damaged."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, ServiceRecord])
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except (msgspec.DecodeError, OSError) as error:
             raise ServiceError(

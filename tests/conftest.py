@@ -1,0 +1,67 @@
+"""What tests of every area share: real services and a place for a run."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from pipelines.connectors.names import Names
+from pipelines.connectors.postgres import PostgresAddress
+from pipelines.runtime.embedded import Endpoints, running_stack
+from pipelines.runtime.embedded.ports import choose
+from pipelines.settings import Settings, load_settings
+
+_DOWNLOADS = Path(__file__).parents[1] / "var" / "cache"
+
+
+def settings_below(folder: Path, *further: str) -> Settings:
+    """Settings of a run below `folder`: ports of its own, downloaded jars shared by all runs."""
+    _DOWNLOADS.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cache").symlink_to(_DOWNLOADS)
+    ports = [f"{service}.port={choose(preferred=())}" for service in ("kafka", "postgres", "mlflow")]
+    return load_settings(overrides=[f"var_dir={folder}", *ports, *further])
+
+
+@pytest.fixture(scope="session")
+def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The settings that `stack` runs with."""
+    base = tmp_path_factory.mktemp("stack")
+    base.chmod(0o755)
+    return settings_below(base / "var")
+
+
+@pytest.fixture(scope="session")
+def stack_names(stack_settings: Settings) -> Names:
+    """The names and folders of `stack`."""
+    return Names.of(var_dir=stack_settings.var_dir, lake=stack_settings.lake)
+
+
+@pytest.fixture(scope="session")
+def stack(stack_settings: Settings, stack_names: Names) -> Iterator[Endpoints]:
+    """Real Kafka, PostgreSQL and MLflow, started once for all tests. Use topics and tables of your own."""
+    with running_stack(stack_settings, names=stack_names) as endpoints:
+        yield endpoints
+
+
+@pytest.fixture
+def database(stack: Endpoints, stack_names: Names) -> Iterator[PostgresAddress]:
+    """An empty database of `stack`, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex}"
+    owner = stack.postgres.address()
+    admin = psycopg2.connect(
+        host=owner.host,
+        port=owner.port,
+        dbname="postgres",
+        user="postgres_admin",
+        password=(stack_names.secrets / "postgres_admin").read_text().strip(),
+    )
+    admin.autocommit = True
+    with closing(admin), admin.cursor() as cursor:
+        cursor.execute(f"create database {name} owner {owner.user}")
+        yield replace(owner, database=name)
+        cursor.execute(f"drop database {name} with (force)")
