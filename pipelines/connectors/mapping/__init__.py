@@ -4,7 +4,7 @@ Applied to files (`open_files`) and to the messages of a bound topic (`LiveTrans
 the file is described in `docs/mappings.md`.
 """
 
-from pipelines.connectors.mapping.files import MappedFiles, MappedRecord, TimeSpan, open_files
+from pipelines.connectors.mapping.files import MappedFiles, MappedRecord, TimeSpan, check_files, open_files
 from pipelines.connectors.mapping.library import load_mapping, mapping_names, mapping_text
 from pipelines.connectors.mapping.live import LiveTranslator, translate
 from pipelines.connectors.mapping.spec import Mapping
@@ -17,6 +17,7 @@ __all__ = [
     "MappedRecord",
     "Mapping",
     "TimeSpan",
+    "check_files",
     "load_mapping",
     "mapping_names",
     "mapping_text",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from pipelines.connectors.mapping.database import as_mapping_error, connect, create_input, lock_down
+from pipelines.connectors.mapping.formats import recognise
 from pipelines.connectors.mapping.inputs import InputTable
 from pipelines.connectors.mapping.records import record_sql
 from pipelines.connectors.mapping.spec import Mapping
@@ -80,6 +81,15 @@ class MappedFiles:
         shown = f"{with_taken} select json_merge_patch('{{}}', to_json(r))::varchar from ({rows}) r"
         return count, [text for (text,) in self._fetch(f"{shown} order by _row limit {examples}")]
 
+    def repeats(self) -> int:
+        """Records with the id of another one of the same visitor and topic: duplicates, or clashes."""
+        topics = " ".join(f"when {n} then '{s.topic}'" for n, s in enumerate(self._mapping.selects))
+        each = f"select case _select {topics} end as topic, _key, _id, count(*) as times"
+        ids = f"{each} from ({self._records_sql(0)}) group by all"
+        same = f"select sum(times - 1) from ({ids}) where _id is not null"
+        ((count,),) = self._fetch(same)
+        return int(count or 0)
+
     def span(self) -> TimeSpan | None:
         """First and last plausible moment, arrival times included; none when there is no time at all.
 
@@ -119,6 +129,12 @@ class MappedFiles:
             return self._connection.execute(query).fetchall()
         except duckdb.Error as error:
             raise as_mapping_error(self._mapping.source, error) from None
+
+
+def check_files(paths: Sequence[Path]) -> None:
+    """Raise `MappingError` for a file that is missing, empty or binary, by its first bytes."""
+    for path in paths:
+        recognise(path)
 
 
 @contextmanager

@@ -105,7 +105,7 @@ def _unknown(name: str, known: list[str], topic: TopicSpec) -> str:
 
 
 def record_sql(select: Select, *, number: int, shift_micros: int) -> str:
-    """A query of the select's records: `_select, _row, _at, _known, _key, _value, _known_at`.
+    """A query of the select's records: `_select, _row, _at, _known, _key, _id, _value, _known_at`.
 
     `_at` and `_known` are UTC microseconds after the shift, null where the value is no time.
     """
@@ -116,14 +116,16 @@ def record_sql(select: Select, *, number: int, shift_micros: int) -> str:
     known = _moment(KNOWN_AT, kinds[KNOWN_AT], shift_micros) if KNOWN_AT in kinds else "null::timestamp"
     known_text = _time_text(KNOWN_AT, kinds[KNOWN_AT], shift_micros) if KNOWN_AT in kinds else "null"
     key = f"{topic.key} ->> '$'" if kinds[topic.key] == "json" else f"{topic.key}::varchar"
+    event_id = "event_id::varchar" if "event_id" in kinds else "null"
     members = [
         f"{literal(name)}, {_value(name, kind, times, shift_micros)}"
         for name, kind in kinds.items()
         if name not in (ROW, KNOWN_AT)
     ]
+    record = f"json_merge_patch('{{}}', json_object({', '.join(members)}))"
     return (
         f"select {number} as _select, _row, epoch_us({at}) as _at, epoch_us({known}) as _known, "
-        f"{key} as _key, json_merge_patch('{{}}', json_object({', '.join(members)}))::varchar as _value, "
+        f"{key} as _key, {event_id} as _id, {record}::varchar as _value, "
         f"({known_text}) ->> '$' as _known_at from (\n{select.sql}\n) as mapped"
     )
 
