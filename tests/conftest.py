@@ -1,8 +1,9 @@
 """What tests of every area share: real services and a place for a run."""
 
+import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,12 +28,19 @@ def settings_below(folder: Path, *further: str) -> Settings:
     return load_settings(overrides=[f"var_dir={folder}", *ports, *further])
 
 
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that any account can reach; as root, PostgreSQL would else lie outside it."""
+    with tempfile.TemporaryDirectory(prefix="clicklake-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def stack_settings() -> Iterator[Settings]:
     """The settings that `stack` runs with."""
-    base = tmp_path_factory.mktemp("stack")
-    base.chmod(0o755)
-    return settings_below(base / "var")
+    with open_folder() as folder:
+        yield settings_below(folder / "var")
 
 
 @pytest.fixture(scope="session")

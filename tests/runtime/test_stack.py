@@ -1,6 +1,7 @@
 """The real services: started together, found, killed, brought up again, brought down."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from pipelines.errors import ServiceError
 from pipelines.runtime import embedded
 from pipelines.runtime.embedded import processes
 from pipelines.runtime.embedded.state import StateFile
-from tests.conftest import settings_below
+from tests.conftest import open_folder, settings_below
 
 pytestmark = pytest.mark.services
 SERVICES = ("kafka", "postgres", "mlflow")
@@ -31,7 +32,6 @@ class Own:
     """A stack that tests may harm."""
 
     def __init__(self, folder: Path, *further: str) -> None:
-        folder.chmod(0o755)
         self.settings = settings_below(folder / "var", *further)
         self.names = Names.of(var_dir=self.settings.var_dir, lake=None)
 
@@ -64,17 +64,24 @@ class Own:
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory):
+def own():
     """All three, embedded."""
-    stack = Own(tmp_path_factory.mktemp("own"))
-    yield stack
-    stack.down()
+    with open_folder() as folder:
+        made = Own(folder)
+        yield made
+        made.down()
 
 
 @pytest.fixture
-def small(tmp_path, stack):
+def folder():
+    with open_folder() as made:
+        yield made
+
+
+@pytest.fixture
+def small(folder, stack):
     """PostgreSQL embedded, which starts in a second; the others are external, and the session's."""
-    made = Own(tmp_path, f"kafka.bootstrap={stack.kafka}", f"mlflow.tracking_uri={stack.mlflow}")
+    made = Own(folder, f"kafka.bootstrap={stack.kafka}", f"mlflow.tracking_uri={stack.mlflow}")
     yield made
     made.down()
 
@@ -278,9 +285,9 @@ def test_a_held_port_makes_the_service_take_another(small):
         assert query(endpoints, "SELECT 1") == [(1,)]
 
 
-def test_when_one_fails_what_was_started_is_stopped_and_its_log_is_shown(tmp_path, stack, monkeypatch):
+def test_when_one_fails_what_was_started_is_stopped_and_its_log_is_shown(folder, stack, monkeypatch):
     monkeypatch.setattr("pipelines.runtime.embedded.mlflow._APPLICATION", "mlflow.no_such_module:app")
-    broken = Own(tmp_path, f"kafka.bootstrap={stack.kafka}")
+    broken = Own(folder, f"kafka.bootstrap={stack.kafka}")
     with pytest.raises(ServiceError, match=r"(?s)mlflow ended while starting.*no_such_module"):
         broken.up()
     assert broken.pids() == {}
@@ -324,3 +331,25 @@ def test_running_stack_cleans_up_when_it_is_told_to_end(small, number, code):
     child.stdout.close()
     assert not started.is_running()
     assert small.pids() == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another account")
+def test_a_folder_that_the_account_cannot_reach(folder, stack):
+    """A clone below /root: the data lies elsewhere, no permission of a parent is changed."""
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    made = Own(closed, f"kafka.bootstrap={stack.kafka}", f"mlflow.tracking_uri={stack.mlflow}")
+    link = made.names.services / "postgres"
+    try:
+        query(made.up(), "CREATE TABLE kept AS SELECT 'kept' AS word")
+        assert link.is_symlink()
+        assert closed.stat().st_mode & 0o777 == 0o700
+        made.down()
+        assert query(made.up(), "SELECT word FROM kept") == [("kept",)]
+        made.down()
+        shutil.rmtree(made.names.services)
+        shutil.rmtree(made.names.secrets)
+        assert query(made.up(), "SELECT to_regclass('kept')") == [(None,)], "data of a deleted run"
+    finally:
+        made.down()
+        shutil.rmtree(link.resolve())
