@@ -19,6 +19,8 @@ def ensure_table(spark: SparkSession, spec: TableSpec, path: str) -> None:
         )
     if spec.partitions:
         builder = builder.partitionedBy(*spec.partitions)
+    if spec.skipping:
+        builder = builder.property("delta.dataSkippingStatsColumns", ",".join(spec.skipping))
     builder.execute()
 
 

@@ -79,7 +79,7 @@ def decode_avro(value: bytes) -> dict[str, Any]:
         raise Invalid("unknown_avro_schema", None, value[2:_HEADER_BYTES].hex())
     body = io.BytesIO(value[_HEADER_BYTES:])
     try:
-        record: dict[str, Any] = fastavro.schemaless_reader(body, schema)  # type: ignore[assignment, call-arg]
+        record: dict[str, Any] = fastavro.schemaless_reader(body, schema)
         if body.read(1):
             raise Invalid("invalid_avro", None, "bytes follow the record")
         if record.get(PROPERTIES):

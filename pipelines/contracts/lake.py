@@ -18,6 +18,7 @@ from pipelines.contracts.topic import PROPERTIES, TopicSpec
 from pipelines.contracts.topics import all_topics
 
 POSITION_KEY = ("topic", "partition", "offset")
+_POSITION_BOUNDS = ("partition", "offset", "ingested_at")
 _RAW_COLUMNS = (
     Column("key", BINARY, "the Kafka key's bytes"),
     Column("value", BINARY, "the Kafka value's bytes, untouched"),
@@ -36,6 +37,7 @@ def bronze_table(topic: str) -> TableSpec:
         keys=POSITION_KEY,
         columns=(*POSITION_COLUMNS, *_RAW_COLUMNS),
         partitions=("ingested_date",),
+        skipping=_POSITION_BOUNDS,
         retention_days=400,
     )
 
@@ -62,6 +64,7 @@ def _silver_table(topic: TopicSpec) -> TableSpec:
             *(deleted if topic.compacted else ()),
         ),
         partitions=("ingested_date",),
+        skipping=(*_POSITION_BOUNDS, "occurred_at", topic.key),
     )
 
 
@@ -78,6 +81,7 @@ DEAD_LETTERS = TableSpec(
         *_RAW_COLUMNS,
     ),
     partitions=("ingested_date",),
+    skipping=_POSITION_BOUNDS,
     retention_days=400,
 )
 

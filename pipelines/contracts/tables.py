@@ -54,13 +54,17 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """One table `<layer>.<plural>`. All tables are append-only; `partitions` are its folders."""
+    """One table `<layer>.<plural>`. All tables are append-only; `partitions` are its folders.
+
+    `skipping` are the columns whose bounds each file keeps, so that a read can pass over it.
+    """
 
     name: str
     grain: str
     keys: tuple[str, ...]
     columns: tuple[Column, ...]
     partitions: tuple[str, ...] = ()
+    skipping: tuple[str, ...] = ()
     retention_days: int | None = None
 
     @property

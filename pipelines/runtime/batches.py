@@ -39,7 +39,8 @@ class Group:
 def count_groups(batch: DataFrame, *, table: Column, reason: Column, preview: Column) -> list[Group]:
     """The groups of a persisted batch, collected: bounded by the resolution of `arrived_ms`."""
     arrived = F.unix_millis("ingested_at")
-    age = F.lit(int(time.time() * 1000)) - arrived
+    # A literal that changes with every batch would have Spark compile the plan anew with every batch.
+    age = F.lit(int(time.time()) // 600 * 600_000) - arrived
     step = (
         F.when(age < 200 * _FINE_MS, _FINE_MS).when(age < 600 * _COARSE_MS, _COARSE_MS).otherwise(_ROUGH_MS)
     )

@@ -4,11 +4,12 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from types import FrameType
 
 import structlog
 from pyspark.sql import SparkSession
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines.connectors.mapping import LiveTranslator, load_mapping
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
@@ -20,6 +21,7 @@ from pipelines.runtime.lake_queries import clean_silver, ensure_lake, land_bronz
 from pipelines.runtime.metrics import MetricsWriter
 from pipelines.runtime.session import open_session
 from pipelines.runtime.streaming import StreamSpec, start_stream
+from pipelines.runtime.streams_file import StreamsFile
 from pipelines.settings import Settings, conf_dir
 
 log = structlog.get_logger(__name__)
@@ -43,14 +45,15 @@ def run_streams(
     ensure_lake(spark, names, bound=list(translators))
     services = wait_for_endpoints(settings, names, seconds=wait_seconds, stop=stop)
     specs = _specs(spark, settings, names, services, translators)
-    with MetricsWriter(services.postgres.address()) as metrics:
+    with closing(MetricsWriter(services.postgres.address())) as metrics:
         if available_now:
             _run_to_end(spark, [specs[name] for name in queries], names, metrics)
         else:
             running = [
                 start_stream(spark, specs[name], names, metrics, available_now=False) for name in queries
             ]
-            _watch(running, stop)
+            with StreamsFile(names).held_by(queries):
+                _watch(running, stop, metrics)
     spark.stop()
 
 
@@ -67,7 +70,7 @@ def wait_for_endpoints(
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return endpoints(settings, names)
+            return endpoints(settings, names=names)
         except ServiceError:
             if time.monotonic() > deadline or stop.wait(_POLL_SECONDS):
                 raise
@@ -94,10 +97,11 @@ def _run_to_end(
         _raise_failure(query)
 
 
-def _watch(running: Sequence[StreamingQuery], stop: threading.Event) -> None:
+def _watch(running: Sequence[StreamingQuery], stop: threading.Event, metrics: MetricsWriter) -> None:
     log.info("streams_running", queries=[query.name for query in running])
     while not stop.wait(_POLL_SECONDS) and all(query.isActive for query in running):
-        pass
+        for query in running:
+            metrics.beat(str(query.name))
     for query in running:
         _drain(query)
     for query in running:

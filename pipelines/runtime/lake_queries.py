@@ -1,6 +1,7 @@
 """The two queries every lake runs: one lands all topics in bronze, one cleans them into silver."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
@@ -26,8 +27,11 @@ def landed_topics(bound: Sequence[str]) -> list[str]:
 def ensure_lake(spark: SparkSession, names: Names, *, bound: Sequence[str]) -> None:
     """Create every table that is not there. Raises `LakeError` on one of another schema."""
     specs = {**all_tables(), **{f"bronze.{topic}": bronze_table(topic) for topic in bound}}
-    for spec in specs.values():
-        ensure_table(spark, spec, names.table(spec.name))
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        for done in [
+            pool.submit(ensure_table, spark, spec, names.table(spec.name)) for spec in specs.values()
+        ]:
+            done.result()
 
 
 def land_bronze(spark: SparkSession, *, bootstrap: str, bound: Sequence[str], stream: Stream) -> StreamSpec:

@@ -5,17 +5,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, partial
 
 import structlog
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines.connectors.names import Names
 from pipelines.contracts.lake import DEAD_LETTERS, POSITIONS
 from pipelines.errors import LakeError
 from pipelines.runtime.batches import Group
-from pipelines.runtime.metrics import BatchReport, DeadLetterExample, MetricsWriter
+from pipelines.runtime.metrics import MetricsWriter
+from pipelines.runtime.reports import BatchReport, DeadLetterExample
 
 log = structlog.get_logger(__name__)
 
@@ -47,11 +49,11 @@ def start_stream(
     checkpoint = names.checkpoint(spec.name)
     _refuse_lost_checkpoint(spark, spec.name, names)
     spark.sparkContext.setLocalProperty("spark.scheduler.pool", spec.name)
+    query_id = cache(partial(_query_id, spark, checkpoint))
 
     def handle(batch: DataFrame, batch_id: int) -> None:
         started = time.monotonic()
-        app_id = _query_id(batch.sparkSession, checkpoint)
-        groups = spec.process(batch, BatchContext(names, spec.name, app_id, batch_id))
+        groups = spec.process(batch, BatchContext(names, spec.name, query_id(), batch_id))
         if groups:
             duration_ms = int((time.monotonic() - started) * 1000)
             metrics.record(report_of(groups, query=spec.name, batch_id=batch_id, duration_ms=duration_ms))

@@ -29,14 +29,14 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Base of the sections: frozen, and an unknown key is an error."""
 
 
-class Log(_Section):
+class Log(_Section, frozen=True):
     """How the processes log. `json` is one object a line on stderr."""
 
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["console", "json"]
 
 
-class Kafka(_Section):
+class Kafka(_Section, frozen=True):
     """The broker. `bootstrap` null starts the embedded one on `port`, or on a free port."""
 
     bootstrap: str | None
@@ -46,7 +46,7 @@ class Kafka(_Section):
     max_message_bytes: int
 
 
-class Postgres(_Section):
+class Postgres(_Section, frozen=True):
     """The database. `host` null starts the embedded one; `password` null generates one for it."""
 
     host: str | None
@@ -56,14 +56,14 @@ class Postgres(_Section):
     password: Secret | None
 
 
-class Mlflow(_Section):
+class Mlflow(_Section, frozen=True):
     """The tracking server. `tracking_uri` null starts the embedded one."""
 
     tracking_uri: str | None
     port: int
 
 
-class Spark(_Section):
+class Spark(_Section, frozen=True):
     """The Spark session. `master` null leaves the choice to spark-submit."""
 
     master: str | None
@@ -71,21 +71,21 @@ class Spark(_Section):
     conf: dict[str, str]
 
 
-class Stream(_Section):
+class Stream(_Section, frozen=True):
     """The pace of one streaming query. `max_records` bounds the intake of one batch."""
 
     trigger_seconds: float
     max_records: int
 
 
-class Binding(_Section):
+class Binding(_Section, frozen=True):
     """A live topic whose messages have another shape, read through a mapping."""
 
     topic: str
     mapping: str
 
 
-class Http(_Section):
+class Http(_Section, frozen=True):
     """The web door and the live page."""
 
     host: str
@@ -96,7 +96,7 @@ class Http(_Section):
     cors_origins: list[str]
 
 
-class Simulator(_Section):
+class Simulator(_Section, frozen=True):
     """The simulated shop of `clicklake simulate` and of the demo."""
 
     seed: int
@@ -106,7 +106,7 @@ class Simulator(_Section):
     broken_share: float
 
 
-class Settings(_Section):
+class Settings(_Section, frozen=True):
     """Everything that may differ between deployments. See `conf/base.yaml` for each key."""
 
     var_dir: str

@@ -75,7 +75,7 @@ def _parse_translated(record: Row, translated: Any) -> list[tuple[str, list[Row]
     """Outcomes of one bound message: all its rows, or the first reject alone."""
     if isinstance(translated, Reject):
         return [(DEAD_LETTERS.name, translated)]
-    outcomes = []
+    outcomes: list[tuple[str, list[Row] | Reject]] = []
     for topic, value, known_at in translated:
         headers = record["headers"] or ()
         if known_at is not None:

@@ -1,0 +1,49 @@
+# The commands of clicklake. A fresh machine needs Python >= 3.11 and Java >= 17, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test check format bench lock wheel clean
+
+help:
+	@echo "make demo [DURATION=seconds] [REPORT=file] [DATA=file MAPPING=name]   everything, with real services"
+	@echo "make test     set up and pass the tests"
+	@echo "make check    format, lint, types, architecture"
+	@echo "make wheel    build the wheel into dist/"
+	@echo "make lock     resolve the dependencies anew into requirements.lock"
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "clicklake needs Python 3.11 or newer: name one by PYTHON=..."; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked packages into $(VENV) (about 600 MB, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/clicklake demo $(if $(DURATION),--duration $(DURATION)) $(if $(REPORT),--report "$(REPORT)") $(foreach file,$(DATA),--data "$(file)") $(if $(MAPPING),--mapping $(MAPPING))
+
+test: $(READY)
+	@CLICKLAKE_PROFILE=ci $(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+wheel: $(READY)
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+lock:
+	@$(PYTHON) -m uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+clean:
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

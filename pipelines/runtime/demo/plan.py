@@ -1,0 +1,46 @@
+"""What a demo is asked to do, and the command lines that mean it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.connectors.mapping import load_mapping
+from pipelines.errors import SettingsError
+from pipelines.settings import conf_dir
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """`duration_seconds` of feeding (null: until Ctrl-C, or until the files end).
+
+    Without `files` the simulator feeds at `rate` records a second; with them, a replay at `speed`.
+    """
+
+    duration_seconds: float | None
+    files: tuple[str, ...]
+    mapping: str | None
+    speed: str
+    rate: float
+    seed: int
+
+    def check(self) -> None:
+        """Raise `SettingsError` before anything starts when the plan cannot be done."""
+        if self.duration_seconds is not None and self.duration_seconds <= 0:
+            raise SettingsError("--duration must be more than 0 seconds.")
+        if bool(self.files) != bool(self.mapping):
+            raise SettingsError("--data and --mapping go together: say how the files are to be read.")
+        for name in self.files:
+            path = Path(name)
+            if not path.is_file() or path.stat().st_size == 0:
+                raise SettingsError(f"--data {name}: there is no such file, or it is empty.")
+        if self.mapping:
+            load_mapping(self.mapping, folder=conf_dir() / "mappings")
+
+    def feed_command(self) -> Sequence[str]:
+        """Arguments of `clicklake` that feed as planned; the last line of output is its JSON report."""
+        if self.files:
+            assert self.mapping is not None
+            pace = ["--speed", self.speed, "--shift-to", "now"]
+            return ["replay", *self.files, "--mapping", self.mapping, *pace, "--json"]
+        limits = [] if self.duration_seconds is None else ["--duration", str(self.duration_seconds)]
+        return ["simulate", "--rate", str(self.rate), "--seed", str(self.seed), *limits, "--json"]

@@ -1,0 +1,78 @@
+"""The demo's report and its checks."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipelines.connectors.names import Names
+from pipelines.runtime.demo.progress import first_silver_row
+from pipelines.runtime.demo.run import DemoRun
+from pipelines.runtime.embedded.versions import service_versions
+from pipelines.runtime.report import freshness_summary, lake_summary
+
+_WARM_UP = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold, and what was seen."""
+
+    name: str
+    ok: bool
+    seen: str
+
+
+def build_report(run: DemoRun, names: Names) -> dict[str, Any]:
+    """The report of a demo; `ok` only if every check holds."""
+    address = run.services.postgres.address()
+    first = first_silver_row(address, since=run.started_at)
+    summary = lake_summary(names, since=run.started_at)
+    checks = _checks(run, summary)
+    return {
+        "ok": all(check.ok for check in checks),
+        "started_at": run.started_at.isoformat(),
+        "finished_at": datetime.now(UTC).isoformat(),
+        "first_silver_row_s": (first - run.started_at).total_seconds() if first else None,
+        "seconds_until": run.seconds,
+        "feed": run.feed,
+        **summary,
+        "freshness": freshness_summary(address, since=run.started_at),
+        "freshness_after_warm_up": freshness_summary(address, since=(first or run.started_at) + _WARM_UP),
+        "conservation": run.conservation,
+        "checks": [{"name": c.name, "ok": c.ok, "seen": c.seen} for c in checks],
+        "services": service_versions(run.services),
+        "page": run.page,
+    }
+
+
+def _checks(run: DemoRun, summary: dict[str, Any]) -> list[Check]:
+    acked = sum(run.feed.get("acked", {}).values())
+    failed = sum(run.feed.get("failed", {}).values())
+    silver = sum(n for table, n in summary["tables"].items() if table.startswith("silver."))
+    found = [
+        Check("the feed ended well", run.feed_exit_code == 0, f"exit code {run.feed_exit_code}"),
+        Check(
+            "Kafka acknowledged every record", acked > 0 and failed == 0, f"{acked} acked, {failed} failed"
+        ),
+        Check(
+            "silver covers all of Kafka", not any(run.left_behind.values()), f"left: {dict(run.left_behind)}"
+        ),
+        Check("silver has rows", silver > 0, f"{silver} rows"),
+        Check(
+            "conservation: every bronze position has one fate",
+            run.conservation.get("holds") is True,
+            _conservation_seen(run.conservation),
+        ),
+    ]
+    expected = run.feed.get("expected_dead_letters")
+    if expected is not None:
+        seen = summary["dead_letters"]
+        found.append(Check("dead letters are those that were sent broken", seen == expected, f"{seen}"))
+    return found
+
+
+def _conservation_seen(conservation: Any) -> str:
+    days = conservation.get("days", [])
+    if not days:
+        return "the check gave no result; see check.log"
+    return ", ".join(f"{day['topic']} {day['bronze']}" for day in days)
