@@ -56,7 +56,7 @@ def read_header(source: Source) -> Header:
                 break
             blank += 1
     try:
-        line = raw.decode("utf-8-sig").rstrip("\r\n")
+        line = raw.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise MappingError(f"{source.path}: its first line is not UTF-8 text.") from None
     delimiter = max(_DELIMITERS, key=lambda mark: len(_split(line, mark)))

@@ -108,7 +108,7 @@ class MappedFiles:
         Raises `MappingError`, before the first record, when the SQL fails on a row.
         """
         topics = [select.topic for select in self._mapping.selects]
-        columns = "_select, _key::blob, _value::blob, _known_at, _at, _row"
+        columns = "_select, encode(_key), encode(_value), _known_at, _at, _row"
         order = "order by _at nulls first, _row, _select"
         query = f"select {columns} from ({self._records_sql(shift_micros)}) {order}"
         try:

@@ -26,9 +26,12 @@ class Source:
     format: Format
     compression: Compression
 
-    def open(self) -> BinaryIO:
-        """The decompressed bytes."""
-        return _open(self.path, self.compression)
+    def open(self) -> io.BufferedReader:
+        """The decompressed bytes, without a byte order mark."""
+        stream = _open(self.path, self.compression)
+        if stream.peek(len(_UTF8_BOM)).startswith(_UTF8_BOM):
+            stream.read(len(_UTF8_BOM))
+        return stream
 
     def count_lines(self) -> int:
         """Lines that are not blank. Reads all of it, so that a damaged file is found now.
@@ -67,12 +70,12 @@ def _compression(magic: bytes) -> Compression:
     return "zstd" if magic == b"\x28\xb5\x2f\xfd" else "none"
 
 
-def _open(path: Path, compression: Compression) -> BinaryIO:
+def _open(path: Path, compression: Compression) -> io.BufferedReader:
     if compression == "gzip":
         return io.BufferedReader(gzip.open(path, "rb"))
     if compression == "zstd":
         return io.BufferedReader(pa.input_stream(str(path), compression="zstd"))
-    return path.open("rb")
+    return io.BufferedReader(io.FileIO(path))
 
 
 def _read_head(stream: BinaryIO) -> bytes:

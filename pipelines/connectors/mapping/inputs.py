@@ -49,7 +49,7 @@ class InputTable:
         try:
             self.reports.append(_LOADERS[source.format](target, source, limit))
         except duckdb.Error as error:
-            raise as_mapping_error(str(source.path), error) from None
+            raise as_mapping_error(f"{source.path}: is no readable {source.format} file", error) from None
         columns = "".join(f", {quoted(column.name)}" for column in self._mapping.columns)
         self._parts.append(
             f"select rowid + {first} as _row, {literal(str(source.path))} as _file{columns}, _rest "

@@ -66,7 +66,7 @@ def _columns(target: Target, source: Source, names: Sequence[str]) -> str:
         accepted = [alias.lower() for alias in column.accepted]
         keys = sorted((n for n in names if n.lower() in accepted), key=lambda n: accepted.index(n.lower()))
         used.update(keys)
-        values = ", ".join(f"json_extract_string(json, {literal(_pointer(key))})" for key in keys)
+        values = ", ".join(f"nullif(json_extract_string(json, {literal(_pointer(key))}), '')" for key in keys)
         texts[column.name] = f"coalesce({values})" if keys else ABSENT
     without = literal(msgspec.json.encode(dict.fromkeys(sorted(used))).decode())
     return target.projection(texts, f"json_merge_patch(json, {without})")

@@ -106,7 +106,7 @@ def _run(
     found: list[tuple[int, str, bytes, str | None]] = []
     for number, select in enumerate(mapping.selects):
         query = record_sql(select, number=number, shift_micros=0)
-        rows = connection.sql(f"select _row, _value::blob, _known_at from ({query})").to_arrow_table()
+        rows = connection.sql(f"select _row, encode(_value), _known_at from ({query})").to_arrow_table()
         columns = [column.to_pylist() for column in rows.columns]
         found += [(row, select.topic, value, known) for row, value, known in zip(*columns, strict=True)]
     return found
@@ -124,12 +124,13 @@ def _cells(mapping: Mapping, message: dict[str, Any]) -> tuple[list[str | None],
         cells.append(_text(value, column.name))
     if not mapping.uses_rest:
         return cells, None
-    return cells, _text({name: value for name, value in message.items() if name not in used}, None)
+    rest = {name: value for name, value in message.items() if name not in used}
+    return cells, _text(rest, None) if rest else None
 
 
 def _text(value: Any, column: str | None) -> str | None:
     if value is None or (type(value) is str and value.isascii()):
-        return value
+        return value or None
     try:
         return (value.encode() if type(value) is str else msgspec.json.encode(value)).decode()
     except UnicodeEncodeError:

@@ -26,4 +26,4 @@ def _as_text(name: str, kind: str) -> str:
         return f"strftime({quoted(name)}, '%Y-%m-%dT%H:%M:%S.%fZ')"
     if kind.startswith(("STRUCT", "MAP")) or kind.endswith("]"):
         return f"to_json({quoted(name)})::varchar"
-    return f"{quoted(name)}::varchar"
+    return f"nullif({quoted(name)}::varchar, '')"

@@ -135,6 +135,8 @@ def _value(name: str, kind: str, times: set[str], shift_micros: int) -> str:
         return _time_text(name, kind, shift_micros)
     if name == LINES and kind == "list":
         return f"list_transform({LINES}, lambda line: json_merge_patch('{{}}', to_json(line)))"
+    if name == PROPERTIES:
+        return f"nullif(json_merge_patch('{{}}', to_json({PROPERTIES}))::varchar, '{{}}')::json"
     return quoted(name)
 
 

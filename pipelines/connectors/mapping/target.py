@@ -1,4 +1,4 @@
-"""What every reader of a file fills: one table of the declared columns, as text."""
+"""What every reader of a file fills: one table of the declared columns, as text; empty text is NULL."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -57,7 +57,8 @@ class Target:
     def projection(self, texts: dict[str, str], rest: str) -> str:
         """The select list: an SQL text for each declared column, then `_rest` where it is used."""
         parts = [f"{texts[column.name]} as {quoted(column.name)}" for column in self.mapping.columns]
-        return f"{', '.join(parts)}, {rest if self.mapping.uses_rest else 'null::json'} as _rest"
+        kept = f"nullif(({rest})::varchar, '{{}}')" if self.mapping.uses_rest else "null"
+        return f"{', '.join(parts)}, ({kept})::json as _rest"
 
 
 def json_of(members: Iterable[tuple[str, str]]) -> str:
