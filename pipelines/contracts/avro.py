@@ -66,10 +66,17 @@ def _known() -> dict[bytes, Any]:
 
 def encode_avro(record: dict[str, Any], topic: TopicSpec) -> bytes:
     """The record as a single object. Times are integers of UTC microseconds or aware datetimes."""
-    schema = avro_schema(topic)
+    opening, schema = _prepared(topic)
     body = io.BytesIO()
-    fastavro.schemaless_writer(body, parse_schema(schema), record)
-    return MARKER + fingerprint_of(schema) + body.getvalue()
+    fastavro.schemaless_writer(body, schema, record)
+    return opening + body.getvalue()
+
+
+@cache
+def _prepared(topic: TopicSpec) -> tuple[bytes, Any]:
+    """The first bytes of every value of the topic, and its parsed schema."""
+    schema = avro_schema(topic)
+    return MARKER + fingerprint_of(schema), parse_schema(schema)
 
 
 def decode_avro(value: bytes) -> dict[str, Any]:

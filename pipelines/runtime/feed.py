@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Literal
+from typing import Any, Literal
 
 from pipelines.contracts.delivery import Delivery, RecordSink
 from pipelines.errors import ServiceError
@@ -57,6 +57,25 @@ class FeedReport:
         """True when less than 95 % of the asked rate was reached, by more than a second of lag."""
         asked = self.asked_rate
         return asked is not None and self.lag_seconds > 1 and self.achieved_rate < _KEEPS_UP * asked
+
+    def as_data(self) -> dict[str, Any]:
+        """The report as JSON data, rates and lags rounded."""
+        asked = self.asked_rate
+        return {
+            "sent": self.sent,
+            "sent_by_topic": dict(self.sent_by_topic),
+            "sent_by_fate": dict(self.sent_by_fate),
+            "sent_by_reason": dict(self.sent_by_reason),
+            "acked": self.acked,
+            "failed": self.failed,
+            "elapsed_seconds": round(self.elapsed_seconds, 3),
+            "asked_rate": None if asked is None else round(asked, 1),
+            "records_per_second": round(self.achieved_rate, 1),
+            "worst_lag_seconds": round(self.worst_lag_seconds, 3),
+            "fell_behind": self.fell_behind,
+            "ended": self.ended,
+            "error": self.error,
+        }
 
 
 def feed(

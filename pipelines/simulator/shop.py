@@ -23,7 +23,11 @@ Steps = Generator[int, None, None]
 
 
 def _dice(seed: int, purpose: str) -> Random:
-    """Dice of their own for each purpose: another share of late events changes no shopper."""
+    """Dice of their own for each purpose: another share of late events changes no shopper.
+
+    Those of the ids depend on the start as well, so that a second run into the same lake, with the
+    same seed by default, is not taken for other content under the first run's ids.
+    """
     return Random(f"{seed}/{purpose}")  # noqa: S311 - a simulation must be reproducible, not secret
 
 
@@ -36,6 +40,7 @@ class Shop:
         self._told = on_truth
         self.rng = _dice(config.seed, "shoppers")
         self.chance = self.rng.random
+        self._ids = _dice(config.seed, f"ids of {config.start}")
         catalogue_rng = _dice(config.seed, "catalogue")
         self.catalogue = Catalogue(config, catalogue_rng)
         self.affinity = Affinity(catalogue_rng, factors=_FACTORS)
@@ -59,8 +64,8 @@ class Shop:
         return 1 + int(-math.log(1 - self.chance()) * self.config.pace_ms * paces)
 
     def new_id(self, prefix: str) -> str:
-        """An id never given before (64 random bits)."""
-        return f"{prefix}{self.rng.getrandbits(64):016x}"
+        """An id never given before (64 random bits), other ones for another `start`."""
+        return f"{prefix}{self._ids.getrandbits(64):016x}"
 
     @property
     def now_micros(self) -> int:

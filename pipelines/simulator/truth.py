@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -132,3 +133,25 @@ class TruthSummary:
             self.revenue_minor_by_state[before] -= total_minor
         self.orders_by_state[now] += 1
         self.revenue_minor_by_state[now] += total_minor
+
+    def as_data(self) -> dict[str, Any]:
+        """The summary as JSON data; states and sources without orders are left out."""
+        return {
+            "visitors": self.visitors,
+            "visits": self.visits,
+            "orders_by_first_source": dict(self.orders_by_source.most_common()),
+            "orders_by_state": {state: n for state, n in self.orders_by_state.items() if n},
+            "revenue_minor_by_state": {state: n for state, n in self.revenue_minor_by_state.items() if n},
+            "failures_by_reason": dict(self.failures_by_reason.most_common()),
+            "calibration": [
+                {
+                    "checkouts": checkouts,
+                    "expected_purchases": round(self.expected_purchases[number], 2),
+                    "purchases": self.purchases[number],
+                }
+                for number, checkouts in enumerate(self.checkouts)
+            ],
+            "impressions": self.impressions,
+            "expected_clicks": round(self.expected_clicks, 2),
+            "clicks": self.clicks,
+        }
