@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -62,7 +62,7 @@ def check(
         shift = shift_of(span, options["shift_to"])
         found = check_mapping(mapped, name=mapping.name, span=span, shift_micros=shift, rows=options["rows"])
     if as_json:
-        click.echo(json.dumps(asdict(found)))
+        click.echo(msgspec.json.encode(found).decode())
     else:
         _show(found, Console(highlight=False, soft_wrap=True))
 

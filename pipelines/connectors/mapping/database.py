@@ -58,7 +58,16 @@ def create_input(connection: duckdb.DuckDBPyConnection, mapping: Mapping, rows: 
 
 
 def create_empty_input(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
-    """An `input` without rows, to bind a mapping's selects against."""
+    """An `input` without rows, to bind a mapping's selects against.
+
+    Raises `MappingError` when a column could not be named in SQL.
+    """
+    words = "select keyword_name from duckdb_keywords() where keyword_category in ('reserved', 'type_function')"
+    reserved = {word for (word,) in connection.execute(words).fetchall()}
+    for column in mapping.columns:
+        if column.name.lower() in reserved:
+            where = f"{mapping.source}: `@column {column.name}`"
+            raise MappingError(f"{where}: `{column.name}` is a word of SQL; choose another name on the left.")
     columns = "".join(f", {quoted(column.name)} varchar" for column in mapping.columns)
     connection.execute(f"create table nothing (_row bigint, _file varchar{columns}, _rest json)")
     create_input(connection, mapping, "nothing")

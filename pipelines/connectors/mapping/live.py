@@ -121,20 +121,17 @@ def _cells(mapping: Mapping, message: dict[str, Any]) -> tuple[list[str | None],
         keys = [key for name in column.accepted if (key := present.get(name.lower())) is not None]
         used.update(keys)
         value = next((message[key] for key in keys if message[key] is not None), None)
-        cells.append(_text(value, column.name))
+        cells.append(_text(value))
     if not mapping.uses_rest:
         return cells, None
     rest = {name: value for name, value in message.items() if name not in used}
-    return cells, _text(rest, None) if rest else None
+    return cells, _text(rest) if rest else None
 
 
-def _text(value: Any, column: str | None) -> str | None:
-    if value is None or (type(value) is str and value.isascii()):
+def _text(value: Any) -> str | None:
+    if value is None or type(value) is str:
         return value or None
-    try:
-        return (value.encode() if type(value) is str else msgspec.json.encode(value)).decode()
-    except UnicodeEncodeError:
-        raise Invalid("bad_character", column, "half a surrogate pair") from None
+    return msgspec.json.encode(value).decode()
 
 
 def _as_table(mapping: Mapping, rows: Sequence[_InputRow]) -> pa.Table:
