@@ -9,11 +9,13 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from pyspark.sql import SparkSession
 
 from pipelines.connectors.names import Names
 from pipelines.connectors.postgres import PostgresAddress
-from pipelines.runtime.embedded import Endpoints, running_stack
+from pipelines.runtime.embedded import Endpoints, ensure_jars, running_stack
 from pipelines.runtime.embedded.ports import choose
+from pipelines.runtime.session import open_session
 from pipelines.settings import Settings, load_settings
 
 _DOWNLOADS = Path(__file__).parents[1] / "var" / "cache"
@@ -73,3 +75,15 @@ def database(stack: Endpoints, stack_names: Names) -> Iterator[PostgresAddress]:
         cursor.execute(f"create database {name} owner {owner.user}")
         yield replace(owner, database=name)
         cursor.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """The one Spark session of a test run, as the driver opens it."""
+    with open_folder() as folder:
+        settings = settings_below(folder / "var")
+        names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
+        ensure_jars("spark", names=names)
+        session = open_session(settings, names, app="tests")
+        yield session
+        session.stop()

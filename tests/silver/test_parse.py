@@ -1,0 +1,81 @@
+"""Parsing in Spark, as a batch and as a stream."""
+
+import pytest
+from chispa import assert_df_equality
+
+from pipelines.contracts.lake import DEAD_LETTERS, all_tables, bronze_table
+from pipelines.silver.parse import keep_table, parse_records
+from tests.records import CLICK, ORDER, bronze_row, frame
+
+pytestmark = pytest.mark.spark
+
+ROWS = [
+    bronze_row("clicks", 0, CLICK),
+    bronze_row("clicks", 1, b"\xff"),
+    bronze_row("clicks", 2, {**CLICK, "event_id": "e2", "price_minor": 10}),
+    bronze_row("orders", 3, ORDER),
+]
+
+
+def expected(spark, table):
+    common = {"known_at": None}
+    events = [
+        {**common, **row, "event_id": f"e{number}", "event_type": "page_view", "visitor_id": "v1"}
+        for number, row in ((1, ROWS[0]), (2, {**ROWS[2], "price_minor": 10}))
+    ]
+    orders = [
+        {
+            **ROWS[3],
+            **line,
+            "event_id": "m1",
+            "order_id": "o1",
+            "visitor_id": "v1",
+            "status": "paid",
+            "line_count": 2,
+        }
+        for line in (
+            {"line_number": 1, "product_id": "p1", "quantity": 2},
+            {"line_number": 2, "product_id": "p2", "quantity": 1},
+        )
+    ]
+    minutes = {"silver.events": 59, "silver.orders": 0}
+    found = {"silver.events": events, "silver.orders": orders}[table]
+    for row in found:
+        moment = row["ingested_at"]
+        row["known_at"] = moment
+        row["occurred_at"] = moment.replace(hour=11, minute=minutes[table], second=0)
+    return frame(spark, all_tables()[table], found)
+
+
+def equal(left, right):
+    assert_df_equality(left, right, ignore_nullable=True, ignore_metadata=True, ignore_row_order=True)
+
+
+@pytest.mark.parametrize("table", ["silver.events", "silver.orders"])
+def test_batch(spark, table):
+    parsed = parse_records(frame(spark, bronze_table("clicks"), ROWS), translators={})
+    equal(keep_table(parsed, all_tables()[table]), expected(spark, table))
+
+
+def test_dead_letters_hold_the_bytes(spark):
+    parsed = parse_records(frame(spark, bronze_table("clicks"), ROWS), translators={})
+    wanted = {**ROWS[1], "stage": "decode", "reason": "invalid_utf8", "detail": "byte 0"}
+    equal(keep_table(parsed, DEAD_LETTERS), frame(spark, DEAD_LETTERS, [wanted]))
+
+
+def test_stream_equals_batch(spark, tmp_path):
+    source, target, checkpoint = (str(tmp_path / name) for name in ("bronze", "silver", "checkpoint"))
+    for row in ROWS:
+        one = frame(spark, bronze_table("clicks"), [row])
+        one.write.format("delta").mode("append").save(source)
+    stream = spark.readStream.format("delta").option("maxFilesPerTrigger", 1).load(source)
+    parsed = parse_records(stream, translators={})
+    query = (
+        keep_table(parsed, all_tables()["silver.orders"])
+        .writeStream.format("delta")
+        .option("checkpointLocation", checkpoint)
+        .trigger(availableNow=True)
+        .start(target)
+    )
+    query.awaitTermination()
+    equal(spark.read.format("delta").load(target), expected(spark, "silver.orders"))
