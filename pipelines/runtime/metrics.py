@@ -66,7 +66,9 @@ class MetricsWriter:
             return self._wake.wait_for(lambda: not self._reports and not self._beats, timeout_seconds)
 
     def close(self, *, timeout_seconds: float = 5.0) -> None:
-        """Write what is queued, within the limit, and end the thread."""
+        """Write what is queued, within the limit, and end the thread. Harmless when repeated."""
+        if not self._thread.is_alive():
+            return
         self.flush(timeout_seconds=timeout_seconds)
         with self._wake:
             self._closing = True

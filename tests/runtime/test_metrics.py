@@ -224,7 +224,7 @@ class TestAway:
             writer.beat("land_bronze")
             assert time.monotonic() - started < 1
             assert not writer.flush(timeout_seconds=0.8)
-            writer.close(timeout_seconds=0.1)
+            writer.close(timeout_seconds=1)
         warnings = [one for one in logs if one["log_level"] == "warning"]
         assert [one["event"] for one in warnings] == ["metrics_not_written"]
 

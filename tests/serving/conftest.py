@@ -48,6 +48,7 @@ def web(stack: Endpoints) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # Not for longer: an open browser keeps an event loop running, which other tests would meet.
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         pytest.skip("There is no Chromium: on Debian and Ubuntu, apt-get install chromium.")
