@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 
 import psycopg2
-from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from psycopg2.extensions import connection as Connection
 
 from pipelines.errors import ServiceError
 

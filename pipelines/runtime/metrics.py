@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import psycopg2
 import structlog
-from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from psycopg2.extensions import connection as Connection
 
 from pipelines.connectors.postgres import PostgresAddress, migrate, open_connection
 from pipelines.errors import ServiceError

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
-from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
+from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
 from pipelines.contracts.histogram import Histogram

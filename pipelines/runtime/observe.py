@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from psycopg2.extensions import connection as Connection
 
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE
 from pipelines.contracts.fields import REASONS

@@ -47,6 +47,7 @@ def test_the_shop_script_sends_views_clicks_and_what_is_left_at_the_end(web, sta
         page.evaluate("clicklake.track('add_to_cart', {product_id: 'p1', quantity: 2})")
         assert tail.wait_for(2)[1]["product_id"] == "p1"
         page.evaluate("clicklake.track('cart_view'); location.href = 'about:blank'")
+        page.wait_for_url("about:blank")
         events = tail.wait_for(3)
         assert [event["event_type"] for event in events] == ["page_view", "add_to_cart", "cart_view"]
         assert [event["sequence"] for event in events] == [1, 2, 3]
