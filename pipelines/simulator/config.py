@@ -1,6 +1,7 @@
 """What a simulated shop is made of: plain values, checked before anything starts."""
 
-from dataclasses import dataclass, fields
+import math
+from dataclasses import dataclass
 
 from pipelines.errors import SettingsError
 
@@ -16,6 +17,8 @@ _SHARES = (
     "rhythm",
 )
 _COUNTS = ("products", "users", "offers")
+_POSITIVE = ("rate", "horizon_seconds", "max_records", "pace_seconds", "look_back_seconds")
+_MOST_EXTRA = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +61,15 @@ class ShopConfig:
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise SettingsError(f"simulator: `{name}` is {getattr(self, name)}; give at least 1.")
-        for field in fields(self):
-            if field.name in _POSITIVE and (value := getattr(self, field.name)) is not None and value <= 0:
-                raise SettingsError(f"simulator: `{field.name}` is {value}; give a number above 0.")
-        faults = self.late_share + self.duplicate_share + self.broken_share
-        if faults > 1 or self.duplicate_share + self.broken_share > 0.9:
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise SettingsError(f"simulator: `{name}` is {value}; give a number above 0.")
+        extra = self.duplicate_share + self.broken_share
+        if extra > _MOST_EXTRA or self.late_share > 1 - extra:
             raise SettingsError(
-                f"simulator: `late_share`, `duplicate_share` and `broken_share` add up to {faults:.2f}; "
-                "they are shares of one whole, and at least a tenth of the records must be first copies."
+                "simulator: `duplicate_share` and `broken_share` may be at most a half together, and "
+                "`late_share` at most the rest: they are shares of one whole."
             )
 
     @property
@@ -77,6 +81,3 @@ class ShopConfig:
     def pace_ms(self) -> float:
         """Mean time between two steps of a shopper, in milliseconds."""
         return self.pace_seconds * MS_PER_SECOND
-
-
-_POSITIVE = ("rate", "horizon_seconds", "max_records", "pace_seconds", "look_back_seconds")
