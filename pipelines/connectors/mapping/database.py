@@ -62,7 +62,9 @@ def create_empty_input(connection: duckdb.DuckDBPyConnection, mapping: Mapping) 
 
     Raises `MappingError` when a column could not be named in SQL.
     """
-    words = "select keyword_name from duckdb_keywords() where keyword_category in ('reserved', 'type_function')"
+    words = (
+        "select keyword_name from duckdb_keywords() where keyword_category in ('reserved', 'type_function')"
+    )
     reserved = {word for (word,) in connection.execute(words).fetchall()}
     for column in mapping.columns:
         if column.name.lower() in reserved:

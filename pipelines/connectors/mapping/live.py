@@ -9,7 +9,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from pipelines.connectors.mapping.database import connect, create_input, lock_down
+from pipelines.connectors.mapping.database import connect, lock_down
 from pipelines.connectors.mapping.records import record_sql
 from pipelines.connectors.mapping.spec import Mapping
 from pipelines.contracts.decoding import decode_value
@@ -20,6 +20,7 @@ from pipelines.errors import MappingError
 
 _DETAIL = 200
 _MESSAGES = "messages"
+_TRANSLATION = "translation"
 _InputRow = tuple[int, list[str | None], str | None]
 _lock = threading.Lock()
 _connections: dict[int, duckdb.DuckDBPyConnection] = {}
@@ -56,9 +57,10 @@ def translate(mapping: Mapping, values: Sequence[bytes | None]) -> list[Translat
         except Invalid as broken:
             outcomes[index] = Reject("decode", broken.reason, broken.field, broken.detail)
     if rows:
-        table = _as_table(mapping, rows)
         with _lock:
-            _translate_rows(_connection(), mapping, table, outcomes)
+            connection = _connection()
+            _prepare(connection, mapping, _as_table(mapping, rows))
+            _translate_rows(connection, mapping, [index for index, *_ in rows], outcomes)
     return outcomes
 
 
@@ -72,44 +74,40 @@ def _connection() -> duckdb.DuckDBPyConnection:
     return _connections[process]
 
 
+def _prepare(connection: duckdb.DuckDBPyConnection, mapping: Mapping, table: pa.Table) -> None:
+    """Bind the mapping's selects to the rows, once for all the ranges of them that are asked for."""
+    connection.register(_MESSAGES, table)
+    parts = (record_sql(one, number=n, shift_micros=0) for n, one in enumerate(mapping.selects))
+    connection.execute(
+        f"prepare {_TRANSLATION} as with input as (select * replace (_rest::json as _rest) from {_MESSAGES} "
+        f"where _row between $1 and $2) select _select, _row, encode(_value), _known_at "
+        f"from ({' union all '.join(parts)}) order by _row, _select"
+    )
+
+
 def _translate_rows(
     connection: duckdb.DuckDBPyConnection,
     mapping: Mapping,
-    table: pa.Table,
+    rows: Sequence[int],
     outcomes: list[Translated | Reject],
 ) -> None:
-    """Fill the outcomes of the table's rows; a table that fails is halved until the bad row stands alone."""
+    """Fill the outcomes of the rows; rows that fail are halved until the bad one stands alone."""
     try:
-        records = _run(connection, mapping, table)
+        records = connection.execute(f"execute {_TRANSLATION}({rows[0]}, {rows[-1]})").fetchall()
     except duckdb.Error as error:
-        if table.num_rows == 1:
+        if len(rows) == 1:
             detail = " ".join(str(error).split("\n\nLINE", 1)[0].split())[:_DETAIL]
-            outcomes[table.column("_row")[0].as_py()] = Reject("map", "mapping_failed", None, detail)
+            outcomes[rows[0]] = Reject("map", "mapping_failed", None, detail)
             return
-        middle = table.num_rows // 2
-        _translate_rows(connection, mapping, table.slice(0, middle), outcomes)
-        _translate_rows(connection, mapping, table.slice(middle), outcomes)
+        middle = len(rows) // 2
+        _translate_rows(connection, mapping, rows[:middle], outcomes)
+        _translate_rows(connection, mapping, rows[middle:], outcomes)
         return
-    for row, topic, value, known_at in records:
+    for number, row, value, known_at in records:
         found = outcomes[row]
         if isinstance(found, Reject):
             found = outcomes[row] = []
-        found.append((topic, value, known_at))
-
-
-def _run(
-    connection: duckdb.DuckDBPyConnection, mapping: Mapping, table: pa.Table
-) -> list[tuple[int, str, bytes, str | None]]:
-    connection.register(_MESSAGES, table)
-    source = f"(select * replace (_rest::json as _rest) from {_MESSAGES})"
-    create_input(connection, mapping, source)
-    found: list[tuple[int, str, bytes, str | None]] = []
-    for number, select in enumerate(mapping.selects):
-        query = record_sql(select, number=number, shift_micros=0)
-        rows = connection.sql(f"select _row, encode(_value), _known_at from ({query})").to_arrow_table()
-        columns = [column.to_pylist() for column in rows.columns]
-        found += [(row, select.topic, value, known) for row, value, known in zip(*columns, strict=True)]
-    return found
+        found.append((mapping.selects[number].topic, value, known_at))
 
 
 def _cells(mapping: Mapping, message: dict[str, Any]) -> tuple[list[str | None], str | None]:
