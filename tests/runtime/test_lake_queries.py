@@ -1,0 +1,155 @@
+"""Kafka → bronze → silver with a real broker: every record has its fate, and nothing is written twice."""
+
+import json
+import shutil
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+
+from pipelines.connectors.kafka import Producer, ensure_topics, planned_topics
+from pipelines.connectors.lake_reader import LakeReader
+from pipelines.connectors.names import LAND_BRONZE, Names
+from pipelines.errors import LakeError
+from pipelines.runtime import lake_queries
+from pipelines.runtime.conservation_check import check_lake
+from pipelines.runtime.lake_queries import clean_silver, ensure_lake, land_bronze
+from pipelines.runtime.streaming import start_stream
+from pipelines.settings import Stream
+from tests.records import CLICK, ORDER
+
+pytestmark = [pytest.mark.spark, pytest.mark.services]
+
+PACE = Stream(trigger_seconds=1, max_records=1000)
+
+
+class Silent:
+    """Metrics of a run nobody watches."""
+
+    def record(self, report):
+        """Forget it."""
+
+
+def now():
+    return datetime.now(UTC).isoformat()
+
+
+class OtherShop:
+    """A translator of messages that name a visitor and a page."""
+
+    def __call__(self, values):
+        outcomes = []
+        for value in values:
+            message = json.loads(value)
+            click = {**CLICK, "event_id": message["id"], "visitor_id": message["who"], "occurred_at": now()}
+            outcomes.append([("clicks", json.dumps(click).encode(), None)])
+        return outcomes
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Names.of(var_dir=str(tmp_path), lake=str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def bound(stack):
+    """A bound topic of the test's own; the broker and its other topics are shared by all tests."""
+    name = f"other_shop_{uuid.uuid4().hex[:8]}"
+    ensure_topics(stack.kafka, planned_topics([name]), partitions=2, max_message_bytes=8_388_608)
+    return name
+
+
+def run(spark, lake, stack, bound):
+    translators = {bound: OtherShop()}
+    ensure_lake(spark, lake, bound=[bound])
+    specs = [
+        land_bronze(spark, bootstrap=stack.kafka, bound=[bound], stream=PACE),
+        clean_silver(spark, lake, translators=translators, stream=PACE),
+    ]
+    for spec in specs:
+        query = start_stream(spark, spec, lake, Silent(), available_now=True)
+        query.awaitTermination()
+        assert query.exception() is None
+
+
+def send(stack, records):
+    with Producer(stack.kafka, max_message_bytes=8_388_608) as producer:
+        for topic, key, value in records:
+            encoded = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
+            producer.send(topic, key=key, value=encoded)
+        producer.flush()
+
+
+def count(lake, table, where="true"):
+    return LakeReader(lake).rows(f"select count(*) as n from {table} where {where}")[0]["n"]
+
+
+def test_every_record_gets_its_fate_once(spark, stack, lake, bound):
+    mine = uuid.uuid4().hex
+    click = {**CLICK, "visitor_id": mine, "occurred_at": now()}
+    send(
+        stack,
+        [
+            *(("clicks", mine.encode(), {**click, "event_id": f"e{n}"}) for n in range(20)),
+            ("clicks", mine.encode(), {**click, "event_type": "nonsense"}),
+            ("clicks", mine.encode(), b'{"a":"' + b"x" * 5_000_000 + b'"}'),
+            ("orders", mine.encode(), {**ORDER, "visitor_id": mine, "occurred_at": now()}),
+            ("users", mine.encode(), None),
+            (bound, b"k", {"id": "b1", "who": mine}),
+        ],
+    )
+    run(spark, lake, stack, bound)
+
+    visitor = f"visitor_id = '{mine}'"
+    assert count(lake, "silver.events", f"{visitor} and topic = 'clicks'") == 20
+    assert count(lake, "silver.events", f"{visitor} and topic = '{bound}'") == 1
+    assert count(lake, "silver.orders", visitor) == 2
+    assert count(lake, "silver.users", f"user_id = '{mine}' and is_deleted") == 1
+    letters = LakeReader(lake).rows(
+        "select reason, octet_length(value) as size from silver.dead_letters where key = ? order by 1",
+        [mine.encode()],
+    )
+    assert [(row["reason"], row["size"] > 5_000_000) for row in letters] == [
+        ("too_large", True),
+        ("unknown_choice", False),
+    ]
+    assert check_lake(spark, lake, bound=[bound]).holds
+
+    before = {table: count(lake, table) for table in LakeReader(lake).tables}
+    run(spark, lake, stack, bound)
+    assert {table: count(lake, table) for table in LakeReader(lake).tables} == before
+
+
+def test_a_batch_written_twice_changes_nothing(spark, stack, lake, bound, monkeypatch):
+    """The process dies after the tables are written and before the batch is recorded as done."""
+    send(stack, [("clicks", b"v", {**CLICK, "event_id": uuid.uuid4().hex, "occurred_at": now()})])
+    original, died = lake_queries.append_all, []
+
+    def dies_after_writing(appends, names, **options):
+        original(appends, names, **options)
+        if not died and any(append.spec.name == "bronze.clicks" for append in appends):
+            died.append(options["batch_id"])
+            raise RuntimeError("killed")
+
+    monkeypatch.setattr(lake_queries, "append_all", dies_after_writing)
+    ensure_lake(spark, lake, bound=[bound])
+    spec = land_bronze(spark, bootstrap=stack.kafka, bound=[bound], stream=PACE)
+    query = start_stream(spark, spec, lake, Silent(), available_now=True)
+    with pytest.raises(Exception, match="killed"):
+        query.awaitTermination()
+    assert died
+    written = count(lake, "bronze.clicks")
+    assert written > 0
+
+    run(spark, lake, stack, bound)
+    result = check_lake(spark, lake, bound=[bound])
+    assert result.holds, result
+    assert count(lake, "bronze.clicks") >= written
+
+
+def test_a_lost_checkpoint_is_refused(spark, stack, lake, bound):
+    send(stack, [("clicks", b"v", {**CLICK, "event_id": uuid.uuid4().hex, "occurred_at": now()})])
+    run(spark, lake, stack, bound)
+    shutil.rmtree(lake.checkpoint(LAND_BRONZE))
+    with pytest.raises(LakeError, match="checkpoint of land_bronze is gone"):
+        run(spark, lake, stack, bound)
