@@ -2,13 +2,25 @@
 
 import os
 import sys
+from collections.abc import Mapping
+from typing import Any
 
+from py4j.protocol import Py4JJavaError
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from pipelines.connectors.names import Names
 from pipelines.errors import PrerequisiteError
 from pipelines.settings import Settings
 
+_SUBMITTED_BY = "PYSPARK_GATEWAY_PORT"
+"""Set by spark-submit for the program that it runs beside a driver which is up already."""
+
+_STARTUP_ONLY = frozenset({"spark.driver.memory", "spark.driver.extraJavaOptions"})
+_NEEDED_CLASSES = {
+    "io.delta.sql.DeltaSparkSessionExtension": "Delta's jars",
+    "org.apache.spark.sql.kafka010.KafkaSourceProvider": "the jars of Spark's Kafka source",
+}
 _CONF = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -33,26 +45,56 @@ _CONF = {
 
 
 def open_session(settings: Settings, names: Names, *, app: str) -> SparkSession:
-    """The session of this process. Raises `PrerequisiteError` when the jars are not there."""
+    """The session of this process: one of its own, or on what spark-submit has started.
+
+    What spark-submit was given (master, jars, every `--conf`) is never overridden. Raises
+    `PrerequisiteError` when Spark's jars are not there.
+    """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    names.spark_scratch.mkdir(parents=True, exist_ok=True)
+    wanted = _CONF | settings.spark.conf
+    submitted = _SUBMITTED_BY in os.environ
+    conf = _without_given(wanted) if submitted else _own_driver(settings, names) | wanted
     builder = SparkSession.builder.appName(app)
-    if settings.spark.master:
-        builder = builder.master(settings.spark.master)
-        builder = builder.config("spark.jars", _jars(names))
-        builder = builder.config("spark.driver.bindAddress", "127.0.0.1")
-    conf = _CONF | {
-        "spark.driver.memory": settings.spark.driver_memory,
-        "spark.local.dir": str(names.spark_scratch),
-        "spark.sql.warehouse.dir": str(names.spark_scratch / "warehouse"),
-        "spark.ui.enabled": "false",
-    }
-    for key, value in (conf | settings.spark.conf).items():
+    for key, value in conf.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR" if settings.log.level != "debug" else "INFO")
     return session
+
+
+def _own_driver(settings: Settings, names: Names) -> dict[str, str]:
+    """What a driver needs that this process starts itself."""
+    conf = {"spark.driver.memory": settings.spark.driver_memory, "spark.ui.enabled": "false"}
+    if settings.spark.master:
+        conf["spark.master"] = settings.spark.master
+        conf["spark.jars"] = _jars(names)
+    if (settings.spark.master or "").startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        names.spark_scratch.mkdir(parents=True, exist_ok=True)
+        conf["spark.driver.bindAddress"] = "127.0.0.1"
+        conf["spark.local.dir"] = str(names.spark_scratch)
+        conf["spark.sql.warehouse.dir"] = str(names.spark_scratch / "warehouse")
+    return conf
+
+
+def _without_given(conf: Mapping[str, str]) -> dict[str, str]:
+    """The settings that spark-submit was not given, and that a running driver can still take."""
+    SparkContext._ensure_initialized()
+    given = dict(SparkConf().getAll())
+    _require_classes(SparkContext._jvm)
+    return {key: value for key, value in conf.items() if key not in given and key not in _STARTUP_ONLY}
+
+
+def _require_classes(jvm: Any) -> None:
+    loader = jvm.Thread.currentThread().getContextClassLoader()
+    for name, jars in _NEEDED_CLASSES.items():
+        try:
+            loader.loadClass(name)
+        except Py4JJavaError:
+            raise PrerequisiteError(
+                f"spark-submit was started without {jars}: give it --jars with the files of "
+                "<var_dir>/cache/jars/spark, joined by commas (`clicklake up` fetches them)."
+            ) from None
 
 
 def _jars(names: Names) -> str:

@@ -1,6 +1,7 @@
 """The one frozen settings tree, and the only reader of YAML and of the environment."""
 
-from pipelines.settings.load import child_environment, conf_dir, load_settings
+from pipelines.settings.folder import conf_dir
+from pipelines.settings.load import child_environment, load_settings
 from pipelines.settings.tree import Binding, Secret, Settings, Stream
 
 __all__ = ["Binding", "Secret", "Settings", "Stream", "child_environment", "conf_dir", "load_settings"]

@@ -17,6 +17,7 @@ import msgspec
 import yaml
 
 from pipelines.errors import SettingsError
+from pipelines.settings.folder import conf_dir
 from pipelines.settings.tree import Secret, Settings
 
 _REFERENCE = re.compile(r"^\$\{(env|file):([^}]+)\}$")
@@ -54,16 +55,6 @@ def child_environment(
     lines = [*env.get("CLICKLAKE_SET", "").splitlines(), *overrides]
     env["CLICKLAKE_SET"] = "\n".join(lines)
     return env
-
-
-def conf_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """The folder of default configuration: the checkout's `conf/`, or the wheel's own copy."""
-    env = os.environ if environ is None else environ
-    if "CLICKLAKE_CONF_DIR" in env:
-        return Path(env["CLICKLAKE_CONF_DIR"])
-    packages = Path(__file__).resolve().parents[1]
-    packaged = packages / "conf"
-    return packaged if packaged.is_dir() else packages.parent / "conf"
 
 
 def _layer_files(conf_file: str | None, env: Mapping[str, str]) -> list[Path]:
