@@ -32,10 +32,11 @@ _UNATTENDED_SECONDS = 120.0
 @click.option("--rate", type=float, help="Records per second of the simulator.")
 @click.option("--seed", type=int, help="Of the simulator.")
 @click.pass_obj
-def command(invocation: Invocation, /, report_file: Path | None, files: tuple[str, ...], **options: Any) -> None:
+def command(invocation: Invocation, /, report_file: Path | None, **options: Any) -> None:
     """Start Kafka, Postgres, MLflow, Spark and the page; feed; check; report."""
     settings = invocation.settings()
     _require_writable(report_file)
+    files = options["files"]
     plan = DemoPlan(
         duration_seconds=_duration(options["duration"], files),
         files=files,

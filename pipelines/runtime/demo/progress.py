@@ -46,13 +46,16 @@ def tally(address: PostgresAddress, *, since: datetime) -> Tally | None:
 
 def first_silver_row(address: PostgresAddress, *, since: datetime) -> datetime | None:
     """When the first silver rows of the run could be read."""
-    with closing(open_connection(address, application="demo")) as connection, connection:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select min(committed_at) from ops.batches where query = %s and committed_at >= %s",
-                (CLEAN_SILVER, since),
-            )
-            row = cursor.fetchone()
+    with (
+        closing(open_connection(address, application="demo")) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            "select min(committed_at) from ops.batches where query = %s and committed_at >= %s",
+            (CLEAN_SILVER, since),
+        )
+        row = cursor.fetchone()
     return row[0] if row else None
 
 

@@ -1,8 +1,10 @@
 """The demo's course: services, driver, page, feed, drain, check, report."""
 
+import http.client
 import json
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from pipelines.runtime.streams_file import StreamsFile
 from pipelines.settings import Settings
 
 _POLL_SECONDS = 0.5
+_ANSWER_SECONDS = 10
 _STREAMS_SECONDS = 180.0
 _PAGE_SECONDS = 60.0
 _DRAIN_SECONDS = 300.0
@@ -39,6 +42,7 @@ class DemoRun:
     started_at: datetime
     services: Endpoints
     page: str
+    page_answers: bool
     feed: Mapping[str, Any]
     feed_exit_code: int
     left_behind: Mapping[str, int]
@@ -76,11 +80,12 @@ class Demo:
         started_at = datetime.now(UTC)
         ensure_jars("spark", names=self._names, progress=self._tell)
         StreamsFile(self._names).forget()
-        with self._child("streams", "run", "stream_lake", "--wait", str(_STREAMS_SECONDS)) as streams:
-            with running_stack(self._settings, names=self._names, progress=self._tell) as services:
-                self._mark("services_ready")
-                conclude(self._with_services(started_at, services, streams))
-                streams.stop(grace_seconds=_CHILD_GRACE_SECONDS)
+        with (
+            self._child("streams", "run", "stream_lake", "--wait", str(_STREAMS_SECONDS)) as streams,
+            running_stack(self._settings, names=self._names, progress=self._tell) as services,
+        ):
+            self._mark("services_ready")
+            conclude(self._with_services(started_at, services, streams))
 
     def _with_services(self, started_at: datetime, services: Endpoints, streams: Child) -> DemoRun:
         kafka = self._settings.kafka
@@ -94,6 +99,7 @@ class Demo:
             with self._child("feed", *self._plan.feed_command()) as feed:
                 self._watch(feed, streams, services, started_at)
                 left_behind = self._drain(streams, services, started_at)
+            page_answers = _answers(url)
             streams.stop(grace_seconds=_CHILD_GRACE_SECONDS)
             conservation = self._check_conservation()
             self._mark("checked")
@@ -101,6 +107,7 @@ class Demo:
                 started_at=started_at,
                 services=services,
                 page=url,
+                page_answers=page_answers,
                 feed=_json_or_empty(feed.last_line()),
                 feed_exit_code=feed.exit_code if feed.exit_code is not None else 1,
                 left_behind=left_behind,
@@ -186,6 +193,14 @@ class Demo:
 
     def _mark(self, what: str) -> None:
         self._seconds[what] = round(time.monotonic() - self._started, 1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - our own page
+            return bool(answer.status == http.client.OK)
+    except OSError:
+        return False
 
 
 def _read_fresh(file: Path, page: Child) -> dict[str, Any]:
