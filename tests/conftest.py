@@ -17,6 +17,7 @@ from pipelines.runtime.embedded import Endpoints, ensure_jars, running_stack
 from pipelines.runtime.embedded.ports import choose
 from pipelines.runtime.session import open_session
 from pipelines.settings import Settings, load_settings
+from tests.tiny_lake import TinyLake
 
 _DOWNLOADS = Path(__file__).parents[1] / "var" / "cache"
 
@@ -87,3 +88,9 @@ def spark() -> Iterator[SparkSession]:
         session = open_session(settings, names, app="tests")
         yield session
         session.stop()
+
+
+@pytest.fixture(scope="session")
+def tiny_lake(tmp_path_factory: pytest.TempPathFactory) -> TinyLake:
+    """A lake of some thousand simulated records in real Delta tables. Read it only."""
+    return TinyLake(tmp_path_factory.mktemp("tiny"))
