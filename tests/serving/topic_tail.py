@@ -20,12 +20,17 @@ class TopicTail:
         self.records: list[Any] = []
 
     def wait_for(self, count: int, *, seconds: float = 10.0) -> list[dict[str, Any]]:
-        """The values of all records so far, once there are at least `count`."""
+        """The values of the distinct events so far, once there are at least `count`."""
         deadline = time.monotonic() + seconds
-        while len(self.records) < count and time.monotonic() < deadline:
+        while len(self._distinct()) < count and time.monotonic() < deadline:
             for batch in self._consumer.poll(timeout_ms=200).values():
                 self.records += batch
-        return [msgspec.json.decode(record.value) for record in self.records]
+        return self._distinct()
+
+    def _distinct(self) -> list[dict[str, Any]]:
+        """Each event once, by its id: a browser may send one twice."""
+        values = [msgspec.json.decode(record.value) for record in self.records]
+        return list({value["event_id"]: value for value in values}.values())
 
     def close(self) -> None:
         """Let the connection go."""
