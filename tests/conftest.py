@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import psycopg2
 import pytest
 from pyspark.sql import SparkSession
@@ -19,6 +20,8 @@ from pipelines.runtime.session import open_session
 from pipelines.settings import Settings, load_settings
 from tests.tiny_lake import TinyLake
 
+hypothesis.settings.register_profile("steady", deadline=None)  # the processor may be busy elsewhere
+hypothesis.settings.load_profile("steady")
 _DOWNLOADS = Path(__file__).parents[1] / "var" / "cache"
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import yaml
@@ -109,7 +109,8 @@ def _merge(
     path: tuple[str, ...],
 ) -> None:
     for key, value in layer.items():
-        here = (*path, str(key))
+        _require_text(key, value, source)
+        here = (*path, key)
         origin[".".join(here)] = source
         if isinstance(value, dict) and isinstance(tree.get(key), dict):
             _merge(tree[key], value, origin, source, here)
@@ -120,24 +121,33 @@ def _merge(
             tree[key] = value
 
 
+def _require_text(key: object, value: object, source: str) -> None:
+    """YAML reads the keys `on`, `yes` and `1` as no text."""
+    if not isinstance(key, str):
+        raise SettingsError(f"{source}: the key `{key}` is no text: write it in quotes.")
+    for item in value if isinstance(value, list) else ():
+        for name, inner in item.items() if isinstance(item, dict) else ():
+            _require_text(name, inner, source)
+
+
 def _resolve(node: Any, origin: Mapping[str, str], env: Mapping[str, str], path: tuple[str, ...]) -> Any:
     if isinstance(node, dict):
         return {key: _resolve(value, origin, env, (*path, str(key))) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_resolve(value, origin, env, path) for value in node]
     reference = _REFERENCE.match(node) if isinstance(node, str) else None
     if reference is None:
         return node
     kind, name = reference.groups()
-    key = ".".join(path)
+    needs = f"{_source('.'.join(path), origin)}: `{'.'.join(path)}` needs the"
     if kind == "env":
         if name not in env:
-            raise SettingsError(
-                f"{origin[key]}: `{key}` needs the environment variable {name}, which is not set."
-            )
+            raise SettingsError(f"{needs} environment variable {name}, which is not set.")
         return env[name]
     try:
         return Path(name).read_text().strip()
-    except OSError as error:
-        raise SettingsError(f"{origin[key]}: `{key}` needs the file {name}: {error.strerror}.") from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{needs} file {name}: {getattr(error, 'strerror', None) or error}.") from None
 
 
 def _decode_secret(kind: type, value: Any) -> Any:
@@ -154,7 +164,7 @@ def _explain(message: str, origin: Mapping[str, str]) -> str:
     unknown = re.search(r"unknown field `([^`]+)`", what)
     if unknown:
         key = f"{key}.{unknown[1]}".lstrip(".")
-        return f"{_source(key, origin)}: `{key}` is not a setting{_suggestion(key)}."
+        return f"{_source(key, origin)}: `{key}` is not a setting{_suggestion(key)}"
     missing = re.search(r"missing required field `([^`]+)`", what)
     if missing:
         key = f"{key}.{missing[1]}".lstrip(".")
@@ -176,6 +186,7 @@ def _suggestion(key: str) -> str:
     section: Any = Settings
     for part in filter(None, parent.split(".")):
         section = {f.name: f.type for f in msgspec.structs.fields(section)}.get(part)
-    names = [f.name for f in msgspec.structs.fields(section)] if section else []
+        section = next(iter(get_args(section)), section)  # the elements of a list
+    names = [f.name for f in msgspec.structs.fields(section)]
     near = get_close_matches(name, names, n=1)
-    return f", did you mean `{near[0]}`" if near else f"; known here: {', '.join(names)}"
+    return f", did you mean `{near[0]}`?" if near else f"; known here: {', '.join(names)}."

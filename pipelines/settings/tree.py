@@ -1,8 +1,13 @@
 """The settings, as one frozen typed tree. What each key means is said in `conf/base.yaml`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Pace = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Secret:
@@ -40,17 +45,17 @@ class Kafka(_Section, frozen=True):
     """The broker. `bootstrap` null starts the embedded one on `port`, or on a free port."""
 
     bootstrap: str | None
-    port: int
-    partitions: int
-    heap_mb: int
-    max_message_bytes: int
+    port: Port
+    partitions: Count
+    heap_mb: Count
+    max_message_bytes: Count
 
 
 class Postgres(_Section, frozen=True):
     """The database. `host` null starts the embedded one; `password` null generates one for it."""
 
     host: str | None
-    port: int
+    port: Port
     database: str
     user: str
     password: Secret | None
@@ -60,7 +65,7 @@ class Mlflow(_Section, frozen=True):
     """The tracking server. `tracking_uri` null starts the embedded one."""
 
     tracking_uri: str | None
-    port: int
+    port: Port
 
 
 class Spark(_Section, frozen=True):
@@ -74,8 +79,8 @@ class Spark(_Section, frozen=True):
 class Stream(_Section, frozen=True):
     """The pace of one streaming query. `max_records` bounds the intake of one batch."""
 
-    trigger_seconds: float
-    max_records: int
+    trigger_seconds: Pace
+    max_records: Count
 
 
 class Binding(_Section, frozen=True):
@@ -89,10 +94,10 @@ class Http(_Section, frozen=True):
     """The web door and the live page."""
 
     host: str
-    port: int
-    max_body_bytes: int
-    max_batch_events: int
-    events_per_second_per_client: int
+    port: Port
+    max_body_bytes: Count
+    max_batch_events: Count
+    events_per_second_per_client: Count
     cors_origins: list[str]
 
 
@@ -100,10 +105,10 @@ class Simulator(_Section, frozen=True):
     """The simulated shop of `clicklake simulate` and of the demo."""
 
     seed: int
-    rate: float
-    late_share: float
-    duplicate_share: float
-    broken_share: float
+    rate: Pace
+    late_share: Share
+    duplicate_share: Share
+    broken_share: Share
 
 
 class Settings(_Section, frozen=True):
