@@ -54,6 +54,11 @@ class Names:
         return self.var_dir / "logs"
 
     @property
+    def scratch(self) -> Path:
+        """Temporary files of a command, removed when it ends."""
+        return self.var_dir / "tmp"
+
+    @property
     def spark_scratch(self) -> Path:
         """Spark's own temporary files."""
         return self.var_dir / "spark"

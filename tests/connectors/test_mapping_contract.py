@@ -223,8 +223,8 @@ def test_amounts_by_hand(macro):
     assert macro("minor_units(x)", given_texts) == wanted
     assert macro("minor_units(x, 0)", ["1200", "12.5"]) == [1200, "12.5"]
     assert macro("minor_units(x, digits := 3)", ["1.234", "1.2345"]) == [1234, "1.2345"]
-    floats = ["12.620001", "0.15000000000000002", "1.5e1", "2.675", "x", "1e99", None]
-    assert macro("rounded_minor_units(x)", floats) == [1262, 15, 1500, 268, "x", "1e99", None]
+    floats = ["12.620001", "0.15000000000000002", "1.5e1", "2.675", "1.005", "x", "1e99", None]
+    assert macro("rounded_minor_units(x)", floats) == [1262, 15, 1500, 268, 101, "x", "1e99", None]
     assert macro("basis_points(x)", ["0.15000000000000002", "0", "1"]) == [1500, 0, 10000]
     assert macro("whole_number(x)", ["12", "-3", "1.5", "x", None]) == [12, -3, "1.5", "x", None]
 

@@ -130,3 +130,50 @@ def test_excerpt_of_the_real_rees46_file_is_valid_throughout():
     paid = [row["total_minor"] for (row,) in outcomes if row.get("status") == "paid"]
     assert len(paid) == 24
     assert all(type(amount) is int and amount > 100 for amount in paid)
+
+
+def test_rees46_exports_that_rename_or_lose_columns_are_one_input(tmp_path):
+    lost = tmp_path / "2020-Jan.csv"
+    lost.write_text("user_id,event_time,action,product_id,price\n9,2019-10-01 00:02:00,cart,77,5.00\n")
+    renamed = tmp_path / "cosmetics.jsonl"
+    renamed.write_text(
+        '{"timestamp": "2019-10-01 00:03:00 UTC", "event": "view", "item_id": 5, "visitor_id": 8,'
+        ' "session": "s8", "categoryId": 12, "price": 0.1}\n'
+    )
+    found = [
+        one["record"]
+        for one in mapped(load_mapping("rees46", folder=FOLDER), sample_of("rees46"), lost, renamed)
+    ]
+    assert len(found) == 7
+    late = {one["visitor_id"]: one for one in found}
+    del late["9"]["event_id"], late["8"]["event_id"]
+    assert late["9"] == {
+        "event_type": "add_to_cart",
+        "occurred_at": "2019-10-01T00:02:00.000000Z",
+        "visitor_id": "9",
+        "user_id": "9",
+        "product_id": "77",
+        "price_minor": 500,
+        "currency": "USD",
+    }
+    assert late["8"] == {
+        "event_type": "product_view",
+        "occurred_at": "2019-10-01T00:03:00.000000Z",
+        "visitor_id": "8",
+        "user_id": "8",
+        "session_id": "s8",
+        "product_id": "5",
+        "category_id": "12",
+        "price_minor": 10,
+        "currency": "USD",
+    }
+
+
+def test_the_example_of_the_documentation_loads(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "mappings.md").read_text()
+    (tmp_path / "shop.sql").write_text(text.split("```sql\n")[1].split("```")[0])
+    path = tmp_path / "shop.csv"
+    path.write_text("ts,user_id,event,price,colour\n2024-01-01 10:00:00,7,view,1.5,red\n")
+    (one,) = mapped(load_mapping("shop", folder=tmp_path), path)
+    assert one["record"]["price_minor"] == 150
+    assert one["record"]["properties"] == {"colour": "red"}

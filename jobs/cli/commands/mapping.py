@@ -57,7 +57,7 @@ def check(
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     mapping = load_mapping(mapping_name, folder=conf_dir() / "mappings")
     shift_of(None, options["shift_to"])
-    with open_files(mapping, files, scratch=names.var_dir / "tmp", limit=options["limit"]) as mapped:
+    with open_files(mapping, files, scratch=names.scratch, limit=options["limit"]) as mapped:
         span = mapped.span()
         shift = shift_of(span, options["shift_to"])
         found = check_mapping(mapped, name=mapping.name, span=span, shift_micros=shift, rows=options["rows"])

@@ -50,7 +50,7 @@ def command(
     plan.check()
     check_files(files)
     bootstrap = endpoints(settings, names=names).kafka
-    with open_files(mapping, files, scratch=names.var_dir / "tmp", limit=options["limit"]) as mapped:
+    with open_files(mapping, files, scratch=names.scratch, limit=options["limit"]) as mapped:
         records = mapped.counts()
         if not records:
             raise MappingError(f"no select of {mapping.source} takes a row of the files; nothing was sent.")
