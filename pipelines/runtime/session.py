@@ -79,6 +79,8 @@ def _own_driver(settings: Settings, names: Names) -> dict[str, str]:
 
 def _without_given(conf: Mapping[str, str]) -> dict[str, str]:
     """The settings that spark-submit was not given, and that a running driver can still take."""
+    # Else the driver alone would import from the wheel of --py-files, and Spark's workers could not.
+    SparkContext.PACKAGE_EXTENSIONS = (".zip", ".egg", ".jar", ".whl")
     SparkContext._ensure_initialized()
     given = dict(SparkConf().getAll())
     _require_classes(SparkContext._jvm)
