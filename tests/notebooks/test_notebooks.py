@@ -1,0 +1,59 @@
+"""The notebooks run from top to bottom on a lake, and are kept in git without outputs."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def executed(path: Path, *, var_dir: Path, monkeypatch) -> nbformat.NotebookNode:
+    monkeypatch.setenv("CLICKLAKE_SET", f"var_dir={var_dir}")
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": os.sep}}
+    )
+    return client.execute()
+
+
+def shown(notebook: nbformat.NotebookNode) -> str:
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return "\n".join(
+        output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs
+    )
+
+
+def test_there_are_notebooks():
+    assert [path.name for path in NOTEBOOKS][:1] == ["01_explore_events.ipynb"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebooks_are_stripped(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.source for cell in cells if cell.outputs or cell.execution_count] == []
+
+
+def test_explore_events_shows_the_lake(tiny_lake, monkeypatch):
+    notebook = executed(NOTEBOOKS[0], var_dir=tiny_lake.names.var_dir, monkeypatch=monkeypatch)
+    text = shown(notebook)
+    images = [
+        o
+        for c in notebook.cells
+        if c.cell_type == "code"
+        for o in c.outputs
+        if "image/png" in o.get("data", {})
+    ]
+    assert len(images) == 3
+    assert "silver.dead_letters" in text
+    assert "invalid_utf8" in text
+    assert '"order_id": ' in text
+    clicks = sum(r["topic"] == "clicks" and r["partition"] == 0 for r in tiny_lake.records)
+    assert text.split("clean_silver")[1].split()[:5] == ["0", "clicks", "0", str(clicks), str(clicks)]
