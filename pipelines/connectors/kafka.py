@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -176,8 +177,9 @@ class Producer:
             raise ServiceError(_unreachable(self._bootstrap, self._first_error))
 
     def close(self) -> None:
-        """Release the connections; what is unacknowledged by now gets two seconds."""
-        self._client.close(timeout=2)
+        """Release the connections; what is unacknowledged gets two seconds more, and is not counted after."""
+        with suppress(KafkaError):  # of a lost broker, which `send` or `flush` has told
+            self._client.close(timeout=2)
 
     def __enter__(self) -> Self:
         return self

@@ -84,6 +84,7 @@ class Simulation:
         least, most = _CONTROL_SECONDS
         tick_ms = int(min(max(_STEPS_PER_CONTROL / config.rate, least), most) * MS_PER_SECOND)
         genuine = 1 - config.duplicate_share - config.broken_share
+        opening = True
         while True:
             asked = rate.expected(shop.now_ms + tick_ms)
             per_second = (asked - rate.expected(shop.now_ms)) * MS_PER_SECOND / tick_ms
@@ -92,7 +93,10 @@ class Simulation:
             for _ in range(int(wanted - arrivals.active + shop.chance())):
                 visit = bot_visit if shop.chance() < config.bot_share else visit_shop
                 arrivals.active += 1
-                shop.spawn(visit(shop, arrivals), delay_ms=int(shop.chance() * tick_ms))
+                # The first shoppers come in one by one, as if the shop had been open before.
+                delay_ms = shop.pause() if opening else int(shop.chance() * tick_ms)
+                shop.spawn(visit(shop, arrivals), delay_ms=delay_ms)
+            opening = False
             yield tick_ms
 
     def _change_prices(self) -> Steps:

@@ -1,5 +1,8 @@
 """Topics, producer and offsets against a real broker."""
 
+import os
+import signal
+import threading
 import time
 import uuid
 from collections import Counter
@@ -16,10 +19,18 @@ from pipelines.connectors.kafka import (
     ensure_topics,
     planned_topics,
 )
+from pipelines.connectors.names import Names
+from pipelines.contracts.delivery import Delivery
 from pipelines.contracts.topics import all_topics
 from pipelines.errors import ServiceError
 from pipelines.runtime.embedded import Endpoints
+from pipelines.runtime.embedded.kafka import EmbeddedKafka
 from pipelines.runtime.embedded.ports import choose
+from pipelines.runtime.embedded.progress import silent
+from pipelines.runtime.embedded.service import BringUp, stop_all
+from pipelines.runtime.embedded.state import StateFile
+from pipelines.runtime.feed import feed
+from tests.conftest import open_folder, settings_below
 
 _LIMIT = 8 * 1024 * 1024
 
@@ -103,6 +114,39 @@ def test_a_record_the_broker_refuses_is_counted_and_raised(stack: Endpoints, top
         assert producer.failed == {plain: 1}
         with pytest.raises(ServiceError):
             producer.send(plain, key=b"v", value=b"small")
+
+
+@pytest.fixture
+def broker() -> Iterator[tuple[str, int]]:
+    """A broker that may be killed: its address and its process."""
+    with open_folder() as folder:
+        settings = settings_below(folder / "var")
+        names = Names.of(var_dir=settings.var_dir, lake=None)
+        service = EmbeddedKafka(settings=settings.kafka, names=names)
+        record = BringUp(state=StateFile(names=names), progress=silent).ensure(service)
+        yield f"127.0.0.1:{record.port}", record.process.pid
+        stop_all(service, record)
+
+
+@pytest.mark.services
+def test_a_broker_that_dies_ends_a_feed_with_one_sentence(
+    broker: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, pid = broker
+    monkeypatch.setattr("pipelines.connectors.kafka._DELIVERY_TIMEOUT_MS", 3_000)
+    monkeypatch.setattr("pipelines.connectors.kafka._REQUEST_TIMEOUT_MS", 2_000)
+    ensure_topics(address, [TopicPlan("clicks")], partitions=1, max_message_bytes=_LIMIT)
+    deliveries = (Delivery(n * 10_000, "clicks", b"v", str(n).encode()) for n in range(100_000))
+    killed = threading.Timer(1.0, os.kill, (pid, signal.SIGKILL))
+    began = time.monotonic()
+    with Producer(address, max_message_bytes=_LIMIT) as producer:
+        killed.start()
+        report = feed(deliveries, producer, speed=1.0, stop=threading.Event())
+    assert time.monotonic() - began < 20
+    assert report.ended == "failed"
+    assert address in str(report.error)
+    assert 0 < report.acked["clicks"] < report.sent
+    assert report.failed["clicks"] > 0
 
 
 def _read(bootstrap: str, topic: str, offsets: dict[tuple[str, int], int]) -> list:
