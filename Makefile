@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench lock wheel clean
+.PHONY: help setup demo test check format hooks bench lock wheel clean
 
 help:
 	@echo "make demo [DURATION=seconds] [REPORT=file] [DATA=file MAPPING=name]   everything, with real services"
 	@echo "make test     set up and pass the tests"
 	@echo "make check    format, lint, types, architecture"
+	@echo "make hooks    check before every commit of this clone"
 	@echo "make wheel    build the wheel into dist/"
 	@echo "make lock     resolve the dependencies anew into requirements.lock"
 
@@ -38,6 +39,9 @@ check: $(READY)
 format: $(READY)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+hooks: $(READY)
+	@$(BIN)/pre-commit install
 
 wheel: $(READY)
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
