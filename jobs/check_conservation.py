@@ -21,7 +21,7 @@ def run(settings: Settings, arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     spark = open_session(settings, names, app="check_conservation")
-    result = check_lake(spark, names, bound=[one.topic for one in settings.bindings])
+    result = check_lake(spark, names)
     spark.stop()
     for row in [*result.days, *result.gaps]:
         sys.stdout.write(json.dumps(row) + "\n")

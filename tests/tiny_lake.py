@@ -6,12 +6,13 @@ from typing import Any
 from zlib import crc32
 
 import pyarrow as pa
-from deltalake import write_deltalake
+from deltalake import CommitProperties, write_deltalake
 
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.contracts.arrow import arrow_type
 from pipelines.contracts.delivery import Delivery
-from pipelines.contracts.lake import POSITIONS, all_tables, bronze_table
+from pipelines.contracts.lake import BRONZE, all_tables
+from pipelines.contracts.positions import Coverage
 from pipelines.contracts.tables import TableSpec
 from pipelines.silver.arrow_parser import ArrowParser
 from pipelines.simulator import ShopConfig, Simulation
@@ -19,7 +20,6 @@ from pipelines.simulator import ShopConfig, Simulation
 START = 1_760_000_000_000_000
 PARTITIONS = 2
 _MICROS_PER_DAY = 86_400_000_000
-_RAW = bronze_table("any")
 NOT_UTF8 = Delivery(59_000_000, "clicks", b"visitor", b'{"event_id": "\xff"}', reason="invalid_utf8")
 
 Record = dict[str, Any]
@@ -71,19 +71,20 @@ def _landed(deliveries: list[Delivery]) -> list[Record]:
 
 def _write(names: Names, records: list[Record]) -> None:
     tables: dict[str, list[pa.Table]] = defaultdict(list)
-    for record_topic in sorted({record["topic"] for record in records}):
-        of_topic = [record for record in records if record["topic"] == record_topic]
-        tables[f"bronze.{record_topic}"].append(_table(of_topic, _RAW))
-    for batch in ArrowParser({})(iter([*_table(records, _RAW).to_batches()])):
+    tables[BRONZE.name].append(_table(records, BRONZE))
+    for batch in ArrowParser({})(iter([*_table(records, BRONZE).to_batches()])):
         name = batch.column("table")[0].as_py()
         struct = batch.column(name.partition(".")[2])
         tables[name].append(pa.table(struct.flatten(), names=[field.name for field in struct.type]))
-    tables[POSITIONS.name] = [_table(_positions(records), POSITIONS)]
+    ends = Counter((record["topic"], record["partition"]) for record in records)
     for spec in all_tables().values():
         schema = arrow_schema(spec)
         parts = [part.select(spec.column_names).cast(schema) for part in tables[spec.name]]
         content = pa.concat_tables(parts) if parts else schema.empty_table()
-        write_deltalake(names.table(spec.name), content, partition_by=list(spec.partitions))
+        query = LAND_BRONZE if spec == BRONZE else CLEAN_SILVER
+        coverage = CommitProperties(custom_metadata={"userMetadata": Coverage(query, 0, ends).encode()})
+        path, folders = names.table(spec.name), list(spec.partitions)
+        write_deltalake(path, content, partition_by=folders, commit_properties=coverage)
 
 
 def arrow_schema(spec: TableSpec) -> pa.Schema:
@@ -93,20 +94,3 @@ def arrow_schema(spec: TableSpec) -> pa.Schema:
 
 def _table(rows: list[Record], spec: TableSpec) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=arrow_schema(spec))
-
-
-def _positions(records: list[Record]) -> list[Record]:
-    ends = Counter((record["topic"], record["partition"]) for record in records)
-    return [
-        {
-            "query": query,
-            "batch_id": 0,
-            "topic": topic,
-            "partition": partition,
-            "from_offset": 0,
-            "until_offset": end,
-            "row_count": end,
-        }
-        for query in (LAND_BRONZE, CLEAN_SILVER)
-        for (topic, partition), end in ends.items()
-    ]

@@ -1,10 +1,15 @@
 """Delta through Spark: create a table from its spec, check it, append to it once."""
 
+from collections.abc import Sequence
+
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession  # noqa: TID251 - connectors speak to the session
 
+from pipelines.contracts.positions import Coverage, Vector, furthest
 from pipelines.contracts.tables import TableSpec
 from pipelines.errors import LakeError
+
+_COMMITS_READ = 20
 
 
 def ensure_table(spark: SparkSession, spec: TableSpec, path: str) -> None:
@@ -34,12 +39,23 @@ def _check_schema(spark: SparkSession, spec: TableSpec, path: str) -> None:
         )
 
 
-def append_once(rows: DataFrame, path: str, *, app_id: str, batch_id: int) -> None:
-    """Append the batch's rows; the same `app_id` and `batch_id` a second time changes nothing."""
+def append_once(rows: DataFrame, path: str, *, app_id: str, coverage: Coverage) -> None:
+    """Append the batch's rows; the same `app_id` and batch a second time changes nothing."""
     (
         rows.write.format("delta")
         .mode("append")
         .option("txnAppId", app_id)
-        .option("txnVersion", batch_id)
+        .option("txnVersion", coverage.batch_id)
+        .option("userMetadata", coverage.encode())
         .save(path)
     )
+
+
+def last_positions(spark: SparkSession, paths: Sequence[str], *, query: str) -> Vector:
+    """The furthest positions that the query's commits to these tables carry; empty before the first."""
+    found: list[Vector] = []
+    for path in paths:
+        history = DeltaTable.forPath(spark, path).history(_COMMITS_READ).select("userMetadata").collect()
+        coverages = (Coverage.decode(row["userMetadata"]) for row in history)
+        found.extend(one.positions for one in coverages if one is not None and one.query == query)
+    return furthest(found)

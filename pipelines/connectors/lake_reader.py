@@ -1,7 +1,6 @@
 """Reading the lake without Spark: DuckDB over the Delta tables, for questions at the command line."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import duckdb
@@ -9,8 +8,12 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from pipelines.connectors.names import Names
-from pipelines.contracts.lake import all_tables
+from pipelines.contracts.lake import BRONZE, all_tables
+from pipelines.contracts.positions import Coverage, Vector, furthest
+from pipelines.contracts.topics import all_topics
 from pipelines.errors import LakeError, SettingsError
+
+_COMMITS_READ = 20
 
 
 class LakeReader:
@@ -20,7 +23,7 @@ class LakeReader:
         self._connection = duckdb.connect()
         self._connection.execute("set timezone = 'UTC'")
         self.tables: list[str] = []
-        for table in _table_names(names):
+        for table in all_tables():
             self._add(table, names.table(table))
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyRelation:
@@ -39,21 +42,35 @@ class LakeReader:
 
     def _add(self, table: str, path: str) -> None:
         try:
-            dataset = DeltaTable(path).to_pyarrow_dataset()
+            delta = DeltaTable(path)
         except TableNotFoundError:
             return
         layer, _, plural = table.partition(".")
-        self._connection.register(f"{layer}__{plural}", dataset)
+        self._connection.register(f"{layer}__{plural}", delta.to_pyarrow_dataset())
         self._connection.execute(f'create schema if not exists "{layer}"')
         self._connection.execute(f'create view "{layer}"."{plural}" as from "{layer}__{plural}"')
         self.tables.append(table)
+        if table == BRONZE.name:
+            self._add_topics({*all_topics(), *(values["topic"] for values in delta.partitions())})
+
+    def _add_topics(self, topics: Iterable[str]) -> None:
+        """A view `bronze.<topic>` a topic, those of bound mappings too."""
+        for topic in sorted(topics):
+            name, value = topic.replace('"', '""'), topic.replace("'", "''")
+            self._connection.execute(
+                f"create view bronze.\"{name}\" as from bronze.records where topic = '{value}'"
+            )
+            self.tables.append(f"bronze.{topic}")
 
 
-def _table_names(names: Names) -> list[str]:
-    """The declared tables, and on a local lake also those of bound topics."""
-    found = set(all_tables())
-    lake = Path(names.lake)
-    if lake.is_dir():
-        logs = lake.glob("*/*/_delta_log")
-        found |= {f"{log.parent.parent.name}.{log.parent.name}" for log in logs}
-    return sorted(found)
+def covered(names: Names, tables: Sequence[str], *, query: str) -> Vector:
+    """The furthest positions that the query's commits to these tables carry, read without Spark."""
+    found: list[Vector] = []
+    for table in tables:
+        try:
+            history = DeltaTable(names.table(table)).history(limit=_COMMITS_READ)
+        except TableNotFoundError:
+            continue
+        coverages = (Coverage.decode(commit.get("userMetadata")) for commit in history)
+        found.extend(one.positions for one in coverages if one is not None and one.query == query)
+    return furthest(found)

@@ -7,7 +7,6 @@ from pipelines.contracts.tables import (
     BOOLEAN,
     HEADERS,
     INTEGER,
-    LONG,
     POSITION_COLUMNS,
     STRING,
     TIMESTAMP,
@@ -29,17 +28,15 @@ _KNOWN_AT = Column(
 )
 
 
-def bronze_table(topic: str) -> TableSpec:
-    """The bronze table of a topic, also of one that is bound by a mapping."""
-    return TableSpec(
-        name=f"bronze.{topic}",
-        grain=f"One row per record of the Kafka topic {topic}, byte for byte.",
-        keys=POSITION_KEY,
-        columns=(*POSITION_COLUMNS, *_RAW_COLUMNS),
-        partitions=("ingested_date",),
-        skipping=_POSITION_BOUNDS,
-        retention_days=400,
-    )
+BRONZE = TableSpec(
+    name="bronze.records",
+    grain="One row per Kafka record of any topic, byte for byte.",
+    keys=POSITION_KEY,
+    columns=(*POSITION_COLUMNS, *_RAW_COLUMNS),
+    partitions=("topic", "ingested_date"),
+    skipping=_POSITION_BOUNDS,
+    retention_days=400,
+)
 
 
 def _silver_table(topic: TopicSpec) -> TableSpec:
@@ -85,21 +82,6 @@ DEAD_LETTERS = TableSpec(
     retention_days=400,
 )
 
-POSITIONS = TableSpec(
-    name="ops.positions",
-    grain="One row per query, batch and Kafka partition that the batch moved.",
-    keys=("query", "batch_id", "topic", "partition"),
-    columns=(
-        Column("query", STRING, "the streaming query", nullable=False),
-        Column("batch_id", LONG, "its batch", nullable=False),
-        Column("topic", STRING, "Kafka topic", nullable=False),
-        Column("partition", INTEGER, "Kafka partition", nullable=False),
-        Column("from_offset", LONG, "first offset the batch covers", nullable=False),
-        Column("until_offset", LONG, "the next offset after the batch", nullable=False),
-        Column("row_count", LONG, "rows that the batch wrote of it", nullable=False),
-    ),
-)
-
 
 @cache
 def silver_tables() -> dict[str, TableSpec]:
@@ -109,7 +91,6 @@ def silver_tables() -> dict[str, TableSpec]:
 
 @cache
 def all_tables() -> dict[str, TableSpec]:
-    """Every declared table by name (bronze: those of the documented topics)."""
-    bronze = (bronze_table(name) for name in all_topics())
-    specs = (*bronze, *silver_tables().values(), DEAD_LETTERS, POSITIONS)
+    """Every declared table by name."""
+    specs = (BRONZE, *silver_tables().values(), DEAD_LETTERS)
     return {spec.name: spec for spec in specs}

@@ -5,7 +5,7 @@ under its own transaction id so that a repeated batch changes nothing.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from pipelines.connectors.delta import append_once
 from pipelines.connectors.names import Names
-from pipelines.contracts.lake import POSITIONS
+from pipelines.contracts.positions import Coverage, Vector, furthest
 from pipelines.contracts.tables import TableSpec
 
 _FINE_MS, _COARSE_MS, _ROUGH_MS = 50, 1_000, 60_000
@@ -31,7 +31,6 @@ class Group:
     partition: int
     arrived_ms: int
     rows: int
-    first_offset: int
     last_offset: int
     previews: tuple[str, ...]
 
@@ -52,7 +51,6 @@ def count_groups(batch: DataFrame, *, table: Column, reason: Column, preview: Co
         (F.floor(arrived / step) * step).alias("arrived_ms"),
     ).agg(
         F.count(F.lit(1)).alias("rows"),
-        F.min("offset").alias("first_offset"),
         F.max("offset").alias("last_offset"),
         F.slice(F.collect_list(preview), 1, 3).alias("previews"),
     )
@@ -67,40 +65,27 @@ class Append:
     rows: DataFrame
 
 
-def append_all(appends: Sequence[Append], names: Names, *, app_id: str, batch_id: int) -> None:
+def append_all(appends: Sequence[Append], names: Names, *, app_id: str, coverage: Coverage) -> None:
     """Append to every table side by side; raises the first error after all have ended."""
 
     def append(one: Append) -> None:
-        append_once(
-            one.rows, names.table(one.spec.name), app_id=f"{app_id}:{one.spec.name}", batch_id=batch_id
-        )
+        path = names.table(one.spec.name)
+        append_once(one.rows, path, app_id=f"{app_id}:{one.spec.name}", coverage=coverage)
 
     if not appends:
         return
+    session = appends[0].rows.sparkSession
     with ThreadPoolExecutor(max_workers=len(appends)) as pool:
-        futures = [pool.submit(inheritable_thread_target(append), one) for one in appends]
+        futures = [pool.submit(inheritable_thread_target(session)(append), one) for one in appends]
     for future in futures:
         future.result()
 
 
-def positions_of(groups: Sequence[Group], batch: DataFrame, *, query: str, batch_id: int) -> DataFrame:
-    """Rows of `ops.positions`: what the batch covers in each Kafka partition."""
-    spans: dict[tuple[str, int], list[int]] = {}
-    for group in groups:
-        span = spans.setdefault((group.topic, group.partition), [group.first_offset, group.last_offset, 0])
-        span[0] = min(span[0], group.first_offset)
-        span[1] = max(span[1], group.last_offset)
-        span[2] += group.rows
-    rows = [
-        (query, batch_id, topic, partition, first, last + 1, count)
-        for (topic, partition), (first, last, count) in sorted(spans.items())
-    ]
-    return batch.sparkSession.createDataFrame(rows, POSITIONS.schema())
+def positions_of(groups: Sequence[Group]) -> Vector:
+    """The next offset after the groups' rows, by Kafka partition."""
+    return furthest({(group.topic, group.partition): group.last_offset + 1} for group in groups)
 
 
-def rows_by_table(groups: Sequence[Group]) -> Mapping[str, int]:
-    """Rows of the batch by table."""
-    counts: dict[str, int] = {}
-    for group in groups:
-        counts[group.table] = counts.get(group.table, 0) + group.rows
-    return counts
+def tables_of(groups: Sequence[Group]) -> list[str]:
+    """The tables that the groups belong to, sorted."""
+    return sorted({group.table for group in groups})

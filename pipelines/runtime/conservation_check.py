@@ -1,16 +1,13 @@
 """Running the conservation check over a lake."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.connectors.names import Names
-from pipelines.contracts.lake import DEAD_LETTERS, silver_tables
+from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, silver_tables
 from pipelines.contracts.topics import all_topics
-from pipelines.runtime.lake_queries import landed_topics
 from pipelines.silver.conservation import (
     DEAD_LETTER,
     SILVER,
@@ -36,21 +33,18 @@ class ConservationResult:
         return not self.gaps and all(day[fault] == 0 for day in self.days for fault in FAULTS)
 
 
-def check_lake(spark: SparkSession, names: Names, *, bound: Sequence[str]) -> ConservationResult:
+def check_lake(spark: SparkSession, names: Names) -> ConservationResult:
     """Compare every position of bronze with its fates. Meant for a lake whose queries are at rest."""
 
     def table(name: str) -> DataFrame:
         return spark.read.format("delta").load(names.table(name))
 
-    bronze = [
-        table(f"bronze.{topic}").select("topic", "partition", "offset", "ingested_date")
-        for topic in landed_topics(bound)
-    ]
+    bronze = table(BRONZE.name).select("topic", "partition", "offset", "ingested_date")
     fates = [fates_of(table(spec.name), spec, fate=SILVER) for spec in silver_tables().values()]
     fates.append(fates_of(table(DEAD_LETTERS.name), DEAD_LETTERS, fate=DEAD_LETTER))
     days = conservation(positions_with_fates(bronze, fates)).collect()
     compacted = {topic.name for topic in all_topics().values() if topic.compacted}
-    gaps = offset_gaps(reduce(DataFrame.unionByName, bronze)).where("missing > 0").collect()
+    gaps = offset_gaps(bronze).where("missing > 0").collect()
     return ConservationResult(
         days=[{**row.asDict(), "day": str(row["day"])} for row in days],
         gaps=[row.asDict() for row in gaps if row["topic"] not in compacted],

@@ -42,7 +42,7 @@ def run_streams(
     translators = load_translators(settings)
     stop = _stop_on_signals()
     spark = open_session(settings, names, app="clicklake")
-    ensure_lake(spark, names, bound=list(translators))
+    ensure_lake(spark, names)
     services = wait_for_endpoints(settings, names, seconds=wait_seconds, stop=stop)
     specs = _specs(spark, settings, names, services, translators)
     with closing(MetricsWriter(services.postgres.address())) as metrics:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -12,10 +12,12 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from pipelines.connectors.delta import last_positions
 from pipelines.connectors.names import Names
-from pipelines.contracts.lake import DEAD_LETTERS, POSITIONS
+from pipelines.contracts.lake import DEAD_LETTERS
+from pipelines.contracts.positions import Coverage, Vector, furthest
 from pipelines.errors import LakeError
-from pipelines.runtime.batches import Group
+from pipelines.runtime.batches import Group, positions_of
 from pipelines.runtime.metrics import MetricsWriter
 from pipelines.runtime.reports import BatchReport, DeadLetterExample
 
@@ -24,20 +26,26 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class BatchContext:
-    """What a batch needs to write once: where, and under which transaction id."""
+    """What a batch needs to write once: where, under which transaction id, and what was covered before."""
 
     names: Names
     query: str
     app_id: str
     batch_id: int
+    covered: Vector
+
+    def coverage(self, groups: Sequence[Group]) -> Coverage:
+        """What the query covers once these groups are written."""
+        return Coverage(self.query, self.batch_id, furthest([self.covered, positions_of(groups)]))
 
 
 @dataclass(frozen=True)
 class StreamSpec:
-    """A streaming query: its source, and what it does with a batch (giving the counted groups)."""
+    """A streaming query: its source, its tables, and what it does with a batch, giving counted groups."""
 
     name: str
     source: DataFrame
+    tables: tuple[str, ...]
     process: Callable[[DataFrame, BatchContext], list[Group]]
     trigger_seconds: float
 
@@ -47,14 +55,18 @@ def start_stream(
 ) -> StreamingQuery:
     """Start the query. Raises `LakeError` when its checkpoint is gone but its positions are not."""
     checkpoint = names.checkpoint(spec.name)
-    _refuse_lost_checkpoint(spark, spec.name, names)
+    covered = last_positions(spark, [names.table(table) for table in spec.tables], query=spec.name)
+    _refuse_lost_checkpoint(spark, spec.name, names, covered)
     spark.sparkContext.setLocalProperty("spark.scheduler.pool", spec.name)
     query_id = cache(partial(_query_id, spark, checkpoint))
 
     def handle(batch: DataFrame, batch_id: int) -> None:
         started = time.monotonic()
-        groups = spec.process(batch, BatchContext(names, spec.name, query_id(), batch_id))
+        nonlocal covered
+        context = BatchContext(names, spec.name, query_id(), batch_id, covered)
+        groups = spec.process(batch, context)
         if groups:
+            covered = context.coverage(groups).positions
             duration_ms = int((time.monotonic() - started) * 1000)
             metrics.record(report_of(groups, query=spec.name, batch_id=batch_id, duration_ms=duration_ms))
 
@@ -75,18 +87,17 @@ def _query_id(spark: SparkSession, checkpoint: str) -> str:
     return str(json.loads(first[0])["id"])
 
 
-def _refuse_lost_checkpoint(spark: SparkSession, query: str, names: Names) -> None:
+def _refuse_lost_checkpoint(spark: SparkSession, query: str, names: Names, covered: Vector) -> None:
+    if not covered:
+        return
     try:
         spark.read.text(f"{names.checkpoint(query)}/metadata")
-        return
     except AnalysisException:
-        positions = spark.read.format("delta").load(names.table(POSITIONS.name))
-    if not positions.where(positions["query"] == query).isEmpty():
         raise LakeError(
             f"{names.checkpoint(query)}: the checkpoint of {query} is gone, but its tables are not; "
             "starting over would write every row twice. Restore the checkpoint from a copy, or move "
             "the whole lake folder away and replay from Kafka."
-        )
+        ) from None
 
 
 def report_of(groups: list[Group], *, query: str, batch_id: int, duration_ms: int) -> BatchReport:

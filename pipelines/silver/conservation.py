@@ -26,12 +26,10 @@ def fates_of(rows: DataFrame, spec: TableSpec, *, fate: str) -> DataFrame:
     )
 
 
-def positions_with_fates(bronze: Sequence[DataFrame], fates: Sequence[DataFrame]) -> DataFrame:
+def positions_with_fates(bronze: DataFrame, fates: Sequence[DataFrame]) -> DataFrame:
     """One row per position of either side: how often bronze has it, and its fates."""
-    landed = (
-        reduce(DataFrame.unionByName, bronze)
-        .groupBy(*POSITION_KEY)
-        .agg(F.count(F.lit(1)).alias("landed"), F.min("ingested_date").alias("day"))
+    landed = bronze.groupBy(*POSITION_KEY).agg(
+        F.count(F.lit(1)).alias("landed"), F.min("ingested_date").alias("day")
     )
     rows = reduce(DataFrame.unionByName, fates).groupBy(*POSITION_KEY, "table", "line", "fate")
     decided = (

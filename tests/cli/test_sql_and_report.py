@@ -7,7 +7,10 @@ from click.testing import CliRunner
 
 from jobs.cli.main import cli
 from pipelines.contracts.lake import all_tables
+from pipelines.contracts.topics import all_topics
 from pipelines.errors import LakeError, SettingsError
+
+TABLES = {*all_tables(), *(f"bronze.{topic}" for topic in all_topics())}
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def clicklake(tiny_lake):
 
 def test_sql_without_a_statement_lists_the_tables_with_their_rows(clicklake, tiny_lake):
     lines = clicklake("sql").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == sorted(all_tables())
+    assert {line.split()[0] for line in lines} == {*all_tables(), *(f"bronze.{t}" for t in all_topics())}
     clicks = sum(record["topic"] == "clicks" for record in tiny_lake.records)
     assert f"{clicks} rows" in next(line for line in lines if line.startswith("bronze.clicks "))
 
@@ -53,7 +56,7 @@ def test_a_bad_statement_is_an_error_of_settings(clicklake):
 def test_report_counts_tables_and_dead_letters_and_says_why_there_is_no_freshness(clicklake, tiny_lake):
     result = clicklake("report", "--json")
     report = json.loads(result.stdout)
-    assert report["tables"].keys() == all_tables().keys()
+    assert report["tables"].keys() == TABLES
     broken = [delivery.reason for delivery in tiny_lake.deliveries if delivery.reason]
     assert report["dead_letters"] == {reason: broken.count(reason) for reason in set(broken)}
     assert report["dead_letter_examples"]["in_future"]["field"] == "occurred_at"

@@ -2,15 +2,28 @@
 
 import json
 
+import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import CommitProperties, write_deltalake
 
-from pipelines.connectors.lake_reader import LakeReader
+from pipelines.connectors.lake_reader import LakeReader, covered
 from pipelines.connectors.names import Names
 from pipelines.contracts.arrow import arrow_type
-from pipelines.contracts.lake import POSITIONS, all_tables, bronze_table
+from pipelines.contracts.lake import BRONZE, all_tables
+from pipelines.contracts.positions import Coverage
+from pipelines.contracts.topics import all_topics
 from pipelines.errors import LakeError, SettingsError
+from tests.records import NOON, bronze_row
 from tests.tiny_lake import TinyLake, arrow_schema
+
+ZERO = {
+    "string": "",
+    "int32": 0,
+    "int64": 0,
+    "bool": False,
+    "timestamp[us, tz=UTC]": NOON,
+    "date32[day]": NOON.date(),
+}
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +32,8 @@ def reader(tiny_lake):
 
 
 def test_every_declared_table_is_there_with_its_columns_and_types(reader):
-    assert reader.tables == sorted(all_tables())
+    views = {f"bronze.{topic}" for topic in all_topics()}
+    assert set(reader.tables) == {*all_tables(), *views}
     for spec in all_tables().values():
         schema = reader.query(f"from {spec.name}").arrow().schema
         assert schema.names == spec.column_names
@@ -69,21 +83,40 @@ def test_dead_letters_have_the_reasons_that_the_shop_says(reader, tiny_lake):
 
 def test_one_look_does_not_change_when_the_table_does(tmp_path):
     names = Names.of(var_dir=str(tmp_path), lake=None)
-    content = arrow_schema(POSITIONS).empty_table()
-    write_deltalake(names.table(POSITIONS.name), content)
+    spec = all_tables()["silver.users"]
+    content = arrow_schema(spec).empty_table()
+    write_deltalake(names.table(spec.name), content)
     before = LakeReader(names)
-    row = dict.fromkeys(POSITIONS.column_names, 1) | {"query": "q", "topic": "t"}
+    row = {c.name: ZERO[str(arrow_type(c.type))] for c in spec.columns}
     more = type(content).from_pylist([row], schema=content.schema)
-    write_deltalake(names.table(POSITIONS.name), more, mode="append")
-    count = "select count(*) as n from ops.positions"
+    write_deltalake(names.table(spec.name), more, mode="append")
+    count = "select count(*) as n from silver.users"
     assert (before.rows(count), LakeReader(names).rows(count)) == ([{"n": 0}], [{"n": 1}])
 
 
-def test_the_table_of_a_bound_topic_is_found(tmp_path):
+def test_the_topic_of_a_bound_mapping_is_a_view_of_its_own(tmp_path):
     names = Names.of(var_dir=str(tmp_path), lake=None)
-    spec = bronze_table("shop_clicks")
-    write_deltalake(names.table(spec.name), arrow_schema(spec).empty_table())
-    assert LakeReader(names).tables == ["bronze.shop_clicks"]
+    record = bronze_row('it\'s "a" shop', 3, b"bytes")
+    rows = pa.Table.from_pylist([record], schema=arrow_schema(BRONZE))
+    write_deltalake(names.table(BRONZE.name), rows, partition_by=list(BRONZE.partitions))
+    reader = LakeReader(names)
+    assert 'bronze.it\'s "a" shop' in reader.tables
+    (found,) = reader.rows('select "offset", value from bronze."it\'s ""a"" shop"')
+    assert found == {"offset": 3, "value": b"bytes"}
+    assert reader.rows("from bronze.clicks") == []
+
+
+def test_positions_are_the_furthest_that_the_commits_carry(tmp_path):
+    names = Names.of(var_dir=str(tmp_path), lake=None)
+    content = arrow_schema(BRONZE).empty_table()
+    for batch, offset in enumerate((5, 9, 7)):
+        coverage = Coverage("land_bronze", batch, {("clicks", 0): offset, ("orders", 1): batch})
+        properties = CommitProperties(custom_metadata={"userMetadata": coverage.encode()})
+        write_deltalake(names.table(BRONZE.name), content, mode="append", commit_properties=properties)
+    write_deltalake(names.table(BRONZE.name), content, mode="append")
+    found = covered(names, [BRONZE.name, "silver.events"], query="land_bronze")
+    assert found == {("clicks", 0): 9, ("orders", 1): 2}
+    assert covered(names, [BRONZE.name], query="clean_silver") == {}
 
 
 def test_parameters_are_values_and_never_sql(reader):

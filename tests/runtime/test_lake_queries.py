@@ -10,6 +10,7 @@ import pytest
 from pipelines.connectors.kafka import Producer, ensure_topics, planned_topics
 from pipelines.connectors.lake_reader import LakeReader
 from pipelines.connectors.names import LAND_BRONZE, Names
+from pipelines.contracts.lake import BRONZE
 from pipelines.errors import LakeError
 from pipelines.runtime import lake_queries
 from pipelines.runtime.conservation_check import check_lake
@@ -61,7 +62,7 @@ def bound(stack):
 
 def run(spark, lake, stack, bound):
     translators = {bound: OtherShop()}
-    ensure_lake(spark, lake, bound=[bound])
+    ensure_lake(spark, lake)
     specs = [
         land_bronze(spark, bootstrap=stack.kafka, bound=[bound], stream=PACE),
         clean_silver(spark, lake, translators=translators, stream=PACE),
@@ -113,7 +114,7 @@ def test_every_record_gets_its_fate_once(spark, stack, lake, bound):
         ("too_large", True),
         ("unknown_choice", False),
     ]
-    assert check_lake(spark, lake, bound=[bound]).holds
+    assert check_lake(spark, lake).holds
 
     before = {table: count(lake, table) for table in LakeReader(lake).tables}
     run(spark, lake, stack, bound)
@@ -127,24 +128,24 @@ def test_a_batch_written_twice_changes_nothing(spark, stack, lake, bound, monkey
 
     def dies_after_writing(appends, names, **options):
         original(appends, names, **options)
-        if not died and any(append.spec.name == "bronze.clicks" for append in appends):
-            died.append(options["batch_id"])
+        if not died and any(append.spec is BRONZE for append in appends):
+            died.append(options["coverage"].batch_id)
             raise RuntimeError("killed")
 
     monkeypatch.setattr(lake_queries, "append_all", dies_after_writing)
-    ensure_lake(spark, lake, bound=[bound])
+    ensure_lake(spark, lake)
     spec = land_bronze(spark, bootstrap=stack.kafka, bound=[bound], stream=PACE)
     query = start_stream(spark, spec, lake, Silent(), available_now=True)
     with pytest.raises(Exception, match="killed"):
         query.awaitTermination()
     assert died
-    written = count(lake, "bronze.clicks")
+    written = count(lake, "bronze.records")
     assert written > 0
 
     run(spark, lake, stack, bound)
-    result = check_lake(spark, lake, bound=[bound])
+    result = check_lake(spark, lake)
     assert result.holds, result
-    assert count(lake, "bronze.clicks") >= written
+    assert count(lake, "bronze.records") >= written
 
 
 def test_a_lost_checkpoint_is_refused(spark, stack, lake, bound):

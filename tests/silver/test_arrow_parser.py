@@ -5,14 +5,14 @@ import json
 import pyarrow as pa
 
 from pipelines.contracts.arrow import arrow_type
-from pipelines.contracts.lake import bronze_table
+from pipelines.contracts.lake import BRONZE
 from pipelines.contracts.parsing import Reject
 from pipelines.silver.arrow_parser import ArrowParser, parsed_schema
 from tests.records import CLICK, NOON, ORDER, bronze_row
 
 
 def parse(rows, translators=None):
-    schema = arrow_type(bronze_table("clicks").schema())
+    schema = arrow_type(BRONZE.schema())
     batch = pa.RecordBatch.from_struct_array(pa.array(rows, schema))
     found = []
     for parsed in ArrowParser(translators or {})([batch]):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.contracts.lake import DEAD_LETTERS, all_tables, bronze_table
+from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, all_tables
 from pipelines.silver.conservation import conservation, fates_of, offset_gaps, positions_with_fates
 from tests.records import bronze_row, frame
 
@@ -16,7 +16,7 @@ def check(spark, *, bronze, events=(), dead=(), orders=(), users=()):
         return [bronze_row("clicks", offset, b"", **changes) for offset in offsets]
 
     silver = all_tables()
-    landed = frame(spark, bronze_table("clicks"), rows(bronze))
+    landed = frame(spark, BRONZE, rows(bronze))
     tables = [
         (silver["silver.events"], rows(events, event_type="x", visitor_id="v"), "silver"),
         (silver["silver.orders"], [r | {"line_number": n} for n, r in enumerate(rows(orders))], "silver"),
@@ -27,7 +27,7 @@ def check(spark, *, bronze, events=(), dead=(), orders=(), users=()):
     for spec, found, fate in tables:
         nullable = frame(spark, _nullable(spec), found)
         fates.append(fates_of(nullable, spec, fate=fate))
-    days = conservation(positions_with_fates([landed], fates)).collect()
+    days = conservation(positions_with_fates(landed, fates)).collect()
     return [{k: v for k, v in row.asDict().items() if k not in ("topic", "day")} for row in days]
 
 
@@ -71,5 +71,5 @@ def test_a_fate_without_a_record_is_extra(spark):
 
 def test_gaps_in_offsets_are_counted(spark):
     rows = [bronze_row("clicks", offset, b"") for offset in (5, 6, 9)]
-    (gap,) = offset_gaps(frame(spark, bronze_table("clicks"), rows)).collect()
+    (gap,) = offset_gaps(frame(spark, BRONZE, rows)).collect()
     assert (gap["from_offset"], gap["until_offset"], gap["missing"]) == (5, 10, 2)

@@ -3,7 +3,7 @@
 import pytest
 from chispa import assert_df_equality
 
-from pipelines.contracts.lake import DEAD_LETTERS, all_tables, bronze_table
+from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, all_tables
 from pipelines.silver.parse import keep_table, parse_records
 from tests.records import CLICK, ORDER, bronze_row, frame
 
@@ -53,12 +53,12 @@ def equal(left, right):
 
 @pytest.mark.parametrize("table", ["silver.events", "silver.orders"])
 def test_batch(spark, table):
-    parsed = parse_records(frame(spark, bronze_table("clicks"), ROWS), translators={})
+    parsed = parse_records(frame(spark, BRONZE, ROWS), translators={})
     equal(keep_table(parsed, all_tables()[table]), expected(spark, table))
 
 
 def test_dead_letters_hold_the_bytes(spark):
-    parsed = parse_records(frame(spark, bronze_table("clicks"), ROWS), translators={})
+    parsed = parse_records(frame(spark, BRONZE, ROWS), translators={})
     wanted = {**ROWS[1], "stage": "decode", "reason": "invalid_utf8", "detail": "byte 0"}
     equal(keep_table(parsed, DEAD_LETTERS), frame(spark, DEAD_LETTERS, [wanted]))
 
@@ -66,7 +66,7 @@ def test_dead_letters_hold_the_bytes(spark):
 def test_stream_equals_batch(spark, tmp_path):
     source, target, checkpoint = (str(tmp_path / name) for name in ("bronze", "silver", "checkpoint"))
     for row in ROWS:
-        one = frame(spark, bronze_table("clicks"), [row])
+        one = frame(spark, BRONZE, [row])
         one.write.format("delta").mode("append").save(source)
     stream = spark.readStream.format("delta").option("maxFilesPerTrigger", 1).load(source)
     parsed = parse_records(stream, translators={})

@@ -8,13 +8,13 @@ from datetime import datetime
 import psycopg2
 
 from pipelines.connectors.kafka import end_offsets
-from pipelines.connectors.lake_reader import LakeReader
+from pipelines.connectors.lake_reader import covered
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.connectors.postgres import PostgresAddress, open_connection
+from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, silver_tables
+from pipelines.contracts.positions import behind
 from pipelines.errors import ServiceError
 from pipelines.runtime.observe import Freshness, freshness, reject_totals, row_totals
-
-Offsets = dict[tuple[str, int], int]
 
 
 @dataclass(frozen=True)
@@ -59,21 +59,8 @@ def first_silver_row(address: PostgresAddress, *, since: datetime) -> datetime |
     return row[0] if row else None
 
 
-def covered(names: Names, query: str) -> Offsets:
-    """The next offset of every Kafka partition after what the query has committed."""
-    rows = LakeReader(names).rows(
-        'select topic, "partition", max(until_offset) as until_offset from ops.positions '
-        "where query = ? group by all",
-        [query],
-    )
-    return {(row["topic"], row["partition"]): row["until_offset"] for row in rows}
-
-
 def backlog(names: Names, bootstrap: str, topics: Sequence[str]) -> dict[str, int]:
     """Records not yet committed, by layer: Kafka to bronze, and bronze to silver."""
-    ends = end_offsets(bootstrap, topics)
-    bronze, silver = covered(names, LAND_BRONZE), covered(names, CLEAN_SILVER)
-    return {
-        "bronze": sum(max(0, end - bronze.get(place, 0)) for place, end in ends.items()),
-        "silver": sum(max(0, until - silver.get(place, 0)) for place, until in bronze.items()),
-    }
+    bronze = covered(names, [BRONZE.name], query=LAND_BRONZE)
+    silver = covered(names, [*silver_tables(), DEAD_LETTERS.name], query=CLEAN_SILVER)
+    return {"bronze": behind(bronze, end_offsets(bootstrap, topics)), "silver": behind(silver, bronze)}
