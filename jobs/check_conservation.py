@@ -26,8 +26,7 @@ def run(settings: Settings, arguments: Sequence[str]) -> None:
     for row in [*result.days, *result.gaps]:
         sys.stdout.write(json.dumps(row) + "\n")
     if options.report:
-        content = {"holds": result.holds, "days": result.days, "gaps": result.gaps}
-        options.report.write_text(json.dumps(content))
+        options.report.write_text(json.dumps(result.as_data()))
     if not result.holds:
         raise CheckFailed("conservation does not hold: see the rows with lost, extra, doubled or missing.")
 

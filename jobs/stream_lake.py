@@ -1,21 +1,36 @@
 """Run the lake's streaming queries in one driver: Kafka → bronze → silver, until SIGTERM."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+from pyspark.sql import SparkSession  # noqa: TID251 - only named: the driver opens it
 
 from jobs.entry import run_job
+from pipelines.connectors.names import Names
+from pipelines.runtime.conservation_check import check_lake
 from pipelines.runtime.driver import run_streams
 from pipelines.settings import Settings
 
 
 def run(settings: Settings, arguments: Sequence[str]) -> None:
-    """Run all queries; `--available-now` ends when all that was there is read."""
+    """Run all queries; `--available-now` ends when all that was there is read.
+
+    With `--check FILE` the result of the conservation check is written once the queries are at rest.
+    """
     parser = argparse.ArgumentParser(prog="stream_lake", description=__doc__)
     parser.add_argument("--available-now", action="store_true", help="end when all is read")
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="for the services")
+    parser.add_argument("--check", type=Path, metavar="FILE", help="check conservation at the end")
     options = parser.parse_args(arguments)
-    run_streams(settings, available_now=options.available_now, wait_seconds=options.wait)
+
+    def check(spark: SparkSession, names: Names) -> None:
+        if options.check:
+            options.check.write_text(json.dumps(check_lake(spark, names).as_data()))
+
+    run_streams(settings, available_now=options.available_now, wait_seconds=options.wait, at_rest=check)
 
 
 if __name__ == "__main__":

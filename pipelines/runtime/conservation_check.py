@@ -32,6 +32,10 @@ class ConservationResult:
         """Whether every position has exactly one fate and none is missing."""
         return not self.gaps and all(day[fault] == 0 for day in self.days for fault in FAULTS)
 
+    def as_data(self) -> dict[str, Any]:
+        """The result as JSON data."""
+        return {"holds": self.holds, "days": self.days, "gaps": self.gaps}
+
 
 def check_lake(spark: SparkSession, names: Names) -> ConservationResult:
     """Compare every position of bronze with its fates. Meant for a lake whose queries are at rest."""

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from types import FrameType
 
@@ -30,13 +30,26 @@ _POLL_SECONDS = 0.5
 _DRAIN_SECONDS = 30.0
 
 
+AtRest = Callable[[SparkSession, Names], None]
+
+
+def leave_as_is(_spark: SparkSession, _names: Names) -> None:
+    """Do nothing more with a lake at rest."""
+
+
 def run_streams(
-    settings: Settings, *, queries: Sequence[str] = ALL_QUERIES, available_now: bool, wait_seconds: float = 0
+    settings: Settings,
+    *,
+    queries: Sequence[str] = ALL_QUERIES,
+    available_now: bool,
+    wait_seconds: float = 0,
+    at_rest: AtRest = leave_as_is,
 ) -> None:
     """Run the named queries until SIGTERM or SIGINT, or with `available_now` until all is read.
 
-    Waits `wait_seconds` for the services, while Spark starts. Raises the failure of the first query
-    that dies, after the others have been drained.
+    Waits `wait_seconds` for the services, while Spark starts. `at_rest` is called once all queries
+    have stopped well, while the session still lives. Raises the failure of the first query that
+    dies, after the others have been drained.
     """
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     translators = load_translators(settings)
@@ -54,6 +67,7 @@ def run_streams(
             ]
             with StreamsFile(names).held_by(queries):
                 _watch(running, stop, metrics)
+    at_rest(spark, names)
     spark.stop()
 
 

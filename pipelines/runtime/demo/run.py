@@ -33,6 +33,7 @@ _STREAMS_SECONDS = 180.0
 _PAGE_SECONDS = 60.0
 _DRAIN_SECONDS = 300.0
 _CHILD_GRACE_SECONDS = 45.0
+_CHECK_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Demo:
         self._tell = tell
         self._show = show
         self._names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
+        self._check_file = self._names.var_dir / "run" / "conservation.json"
         self._started = time.monotonic()
         self._seconds: dict[str, float] = {}
 
@@ -80,8 +82,17 @@ class Demo:
         started_at = datetime.now(UTC)
         ensure_jars("spark", names=self._names, progress=self._tell)
         StreamsFile(self._names).forget()
+        self._check_file.unlink(missing_ok=True)
+        run_streams = (
+            "run",
+            "stream_lake",
+            "--wait",
+            str(_STREAMS_SECONDS),
+            "--check",
+            str(self._check_file),
+        )
         with (
-            self._child("streams", "run", "stream_lake", "--wait", str(_STREAMS_SECONDS)) as streams,
+            self._child("streams", *run_streams) as streams,
             running_stack(self._settings, names=self._names, progress=self._tell) as services,
         ):
             self._mark("services_ready")
@@ -100,8 +111,8 @@ class Demo:
                 self._watch(feed, streams, services, started_at)
                 left_behind = self._drain(streams, services, started_at)
             page_answers = _answers(url)
-            streams.stop(grace_seconds=_CHILD_GRACE_SECONDS)
-            conservation = self._check_conservation()
+            self._tell("check", "comparing every bronze position with its fate")
+            streams.stop(grace_seconds=_CHECK_SECONDS)
             self._mark("checked")
             return DemoRun(
                 started_at=started_at,
@@ -111,7 +122,7 @@ class Demo:
                 feed=_json_or_empty(feed.last_line()),
                 feed_exit_code=feed.exit_code if feed.exit_code is not None else 1,
                 left_behind=left_behind,
-                conservation=conservation,
+                conservation=_json_or_empty(_text(self._check_file)),
                 seconds=self._seconds,
             )
 
@@ -166,15 +177,6 @@ class Demo:
             self._show(time.monotonic() - self._started, tally(services.postgres.address(), since=started_at))
             time.sleep(_POLL_SECONDS)
 
-    def _check_conservation(self) -> dict[str, Any]:
-        self._tell("check", "comparing every bronze position with its fate")
-        report = self._names.var_dir / "run" / "conservation.json"
-        report.unlink(missing_ok=True)
-        with self._child("check", "run", "check_conservation", "--report", str(report)) as check:
-            while check.running:
-                time.sleep(_POLL_SECONDS / 5)
-        return _json_or_empty(report.read_text() if report.is_file() else "")
-
     @contextmanager
     def _child(self, name: str, *arguments: str) -> Iterator[Child]:
         child = Child(name, arguments, environment=self._environment, logs=self._names.logs)
@@ -208,6 +210,10 @@ def _read_fresh(file: Path, page: Child) -> dict[str, Any]:
         return {}
     content = _json_or_empty(file.read_text())
     return content if content.get("pid") == page.pid else {}
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.is_file() else ""
 
 
 def _json_or_empty(text: str) -> dict[str, Any]:
