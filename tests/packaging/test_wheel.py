@@ -177,5 +177,6 @@ def _submit(
     }
     jars = ",".join(str(jar) for jar in sorted((names.jars / "spark").glob("*.jar")))
     submit = [str(Path(sys.executable).with_name("spark-submit")), "--master", "local[2]", "--jars", jars]
+    submit += ["--driver-java-options", "-XX:TieredStopAtLevel=1", "--conf", "spark.ui.enabled=false"]
     call = [*submit, "--py-files", str(wheel), str(job), *arguments]
     return subprocess.run(call, cwd=job.parent, env=environ, capture_output=True, text=True, check=False)

@@ -55,6 +55,7 @@ def test_every_shipped_profile_loads_and_its_file_holds_only_what_differs(profil
         "CLICKLAKE_KAFKA": "broker:9092",
         "CLICKLAKE_POSTGRES_HOST": "db",
         "CLICKLAKE_POSTGRES_PASSWORD": "x",
+        "POSTGRES_PASSWORD": "x",
         "CLICKLAKE_MLFLOW": "https://mlflow.example",
     }
     assert isinstance(load(CLICKLAKE_PROFILE=profile, **environ), Settings)
@@ -179,7 +180,7 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_a_profile_that_is_not_there():
     sentence = mistake(CLICKLAKE_PROFILE="prod")
     assert sentence.startswith("CLICKLAKE_PROFILE names `prod`, but ")
-    assert sentence.endswith("the profiles are ci, cluster, local.")
+    assert sentence.endswith("the profiles are ci, cluster, compose, local.")
 
 
 def test_the_cluster_profile_says_which_variable_it_needs():
