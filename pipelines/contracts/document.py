@@ -123,8 +123,9 @@ def _reasons() -> str:
 
 def _tables_opening() -> str:
     return (
-        "Delta tables, append-only, times in UTC microseconds. Bronze has one table a topic; each silver row "
-        "names the topic, partition and offset of the bronze record it was made from.\n"
+        "Delta tables, append-only, times in UTC microseconds. Bronze is one table; `clicklake sql` has a "
+        "view `bronze.<topic>` of each topic too. Every silver row names the topic, partition and offset of "
+        "the bronze record it was made from.\n"
     )
 
 

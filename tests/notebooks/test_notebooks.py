@@ -1,6 +1,5 @@
 """The notebooks run from top to bottom on a lake, and are kept in git without outputs."""
 
-import os
 from pathlib import Path
 
 import nbformat
@@ -11,13 +10,18 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
-def executed(path: Path, *, var_dir: Path, monkeypatch) -> nbformat.NotebookNode:
-    monkeypatch.setenv("CLICKLAKE_SET", f"var_dir={var_dir}")
+def executed(path: Path, *, project: Path, monkeypatch) -> nbformat.NotebookNode:
+    """The notebook run as Jupyter runs it, in the folder `notebooks` of a project."""
+    monkeypatch.delenv("CLICKLAKE_SET", raising=False)
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    notebook = nbformat.read(path, as_version=4)
+    folder = project / "notebooks"
+    folder.mkdir()
     client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": os.sep}}
+        nbformat.read(path, as_version=4),
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
     )
     return client.execute()
 
@@ -41,8 +45,9 @@ def test_notebooks_are_stripped(path):
     assert [cell.source for cell in cells if cell.outputs or cell.execution_count] == []
 
 
-def test_explore_events_shows_the_lake(tiny_lake, monkeypatch):
-    notebook = executed(NOTEBOOKS[0], var_dir=tiny_lake.names.var_dir, monkeypatch=monkeypatch)
+def test_explore_events_shows_the_lake(tiny_lake, tmp_path, monkeypatch):
+    (tmp_path / "var").symlink_to(tiny_lake.names.var_dir)
+    notebook = executed(NOTEBOOKS[0], project=tmp_path, monkeypatch=monkeypatch)
     text = shown(notebook)
     images = [
         o
