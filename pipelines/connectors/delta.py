@@ -1,42 +1,38 @@
-"""Delta through Spark: create a table from its spec, check it, append to it once."""
+"""Delta tables: made and checked from their spec, appended to once, asked for their positions.
 
-from collections.abc import Sequence
+A lake in a local folder is made and asked by delta-rs, in milliseconds; one in an object store by
+Spark, which has its credentials. In both cases Spark alone writes rows.
+"""
 
-from delta.tables import DeltaTable
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+from delta.tables import DeltaTable as SparkDeltaTable
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import TableNotFoundError
 from pyspark.sql import DataFrame, SparkSession  # noqa: TID251 - connectors speak to the session
 
+from pipelines.contracts.arrow import arrow_type
 from pipelines.contracts.positions import Coverage, Vector, furthest
 from pipelines.contracts.tables import TableSpec
 from pipelines.errors import LakeError
 
 _COMMITS_READ = 20
+# A checkpoint costs as much as five appends; the log between two is read in milliseconds.
+_CHECKPOINT_INTERVAL = "50"
 
 
 def ensure_table(spark: SparkSession, spec: TableSpec, path: str) -> None:
     """Create the table when it is not there. Raises `LakeError` when one of another schema is."""
-    if DeltaTable.isDeltaTable(spark, path):
-        _check_schema(spark, spec, path)
-        return
-    builder = DeltaTable.createIfNotExists(spark).location(path).comment(spec.grain)
-    for column in spec.columns:
-        builder = builder.addColumn(
-            column.name, column.type, nullable=column.nullable, comment=column.comment
-        )
-    if spec.partitions:
-        builder = builder.partitionedBy(*spec.partitions)
-    if spec.skipping:
-        builder = builder.property("delta.dataSkippingStatsColumns", ",".join(spec.skipping))
-    builder.execute()
+    if is_local(path):
+        _ensure_local(spec, path)
+    else:
+        _ensure_remote(spark, spec, path)
 
 
-def _check_schema(spark: SparkSession, spec: TableSpec, path: str) -> None:
-    there = {f.name: f.dataType for f in spark.read.format("delta").load(path).schema.fields}
-    wrong = [c.name for c in spec.columns if there.get(c.name) != c.type]
-    if wrong:
-        raise LakeError(
-            f"{path}: the table {spec.name} there lacks or differs in {', '.join(wrong)}; "
-            "use another lake folder or migrate the table."
-        )
+def is_local(path: str) -> bool:
+    """Whether the path is a folder of this machine rather than an address."""
+    return "://" not in path
 
 
 def append_once(rows: DataFrame, path: str, *, app_id: str, coverage: Coverage) -> None:
@@ -53,9 +49,86 @@ def append_once(rows: DataFrame, path: str, *, app_id: str, coverage: Coverage) 
 
 def last_positions(spark: SparkSession, paths: Sequence[str], *, query: str) -> Vector:
     """The furthest positions that the query's commits to these tables carry; empty before the first."""
-    found: list[Vector] = []
-    for path in paths:
-        history = DeltaTable.forPath(spark, path).history(_COMMITS_READ).select("userMetadata").collect()
-        coverages = (Coverage.decode(row["userMetadata"]) for row in history)
-        found.extend(one.positions for one in coverages if one is not None and one.query == query)
-    return furthest(found)
+    return furthest(
+        vector
+        for path in paths
+        for vector in positions_in(local_commits(path) if is_local(path) else _commits(spark, path), query)
+    )
+
+
+def local_commits(path: str) -> list[str | None]:
+    """User metadata of the newest commits of a table, read without Spark; none of a missing table."""
+    try:
+        return [commit.get("userMetadata") for commit in DeltaTable(path).history(limit=_COMMITS_READ)]
+    except TableNotFoundError:
+        return []
+
+
+def positions_in(commits: Iterable[str | None], query: str) -> list[Vector]:
+    """The positions among commits' user metadata that are the query's."""
+    found = (Coverage.decode(text) for text in commits)
+    return [one.positions for one in found if one is not None and one.query == query]
+
+
+def arrow_schema(spec: TableSpec) -> pa.Schema:
+    """The Arrow schema of a declared table, with nullability and comments."""
+    return pa.schema(
+        [
+            pa.field(c.name, arrow_type(c.type), c.nullable, metadata={"comment": c.comment})
+            for c in spec.columns
+        ]
+    )
+
+
+def _properties(spec: TableSpec) -> dict[str, str | None]:
+    properties: dict[str, str | None] = {"delta.checkpointInterval": _CHECKPOINT_INTERVAL}
+    if spec.skipping:
+        properties["delta.dataSkippingStatsColumns"] = ",".join(spec.skipping)
+    return properties
+
+
+def _ensure_local(spec: TableSpec, path: str) -> None:
+    wanted = Schema.from_arrow(arrow_schema(spec))
+    try:
+        there = {field.name: field.type for field in DeltaTable(path).schema().fields}
+    except TableNotFoundError:
+        DeltaTable.create(
+            path,
+            wanted,
+            mode="ignore",
+            partition_by=list(spec.partitions),
+            description=spec.grain,
+            configuration=_properties(spec),
+        )
+        return
+    _require(spec, path, [field.name for field in wanted.fields if there.get(field.name) != field.type])
+
+
+def _ensure_remote(spark: SparkSession, spec: TableSpec, path: str) -> None:
+    if SparkDeltaTable.isDeltaTable(spark, path):
+        there = {f.name: f.dataType for f in spark.read.format("delta").load(path).schema.fields}
+        _require(spec, path, [c.name for c in spec.columns if there.get(c.name) != c.type])
+        return
+    builder = SparkDeltaTable.createIfNotExists(spark).location(path).comment(spec.grain)
+    for column in spec.columns:
+        builder = builder.addColumn(
+            column.name, column.type, nullable=column.nullable, comment=column.comment
+        )
+    for name, value in _properties(spec).items():
+        builder = builder.property(name, str(value))
+    if spec.partitions:
+        builder = builder.partitionedBy(*spec.partitions)
+    builder.execute()
+
+
+def _require(spec: TableSpec, path: str, wrong: Sequence[str]) -> None:
+    if wrong:
+        raise LakeError(
+            f"{path}: the table {spec.name} there lacks or differs in {', '.join(wrong)}; "
+            "use another lake folder or migrate the table."
+        )
+
+
+def _commits(spark: SparkSession, path: str) -> list[str | None]:
+    history = SparkDeltaTable.forPath(spark, path).history(_COMMITS_READ).select("userMetadata")
+    return [row["userMetadata"] for row in history.collect()]

@@ -7,13 +7,12 @@ import duckdb
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from pipelines.connectors.delta import local_commits, positions_in
 from pipelines.connectors.names import Names
 from pipelines.contracts.lake import BRONZE, all_tables
-from pipelines.contracts.positions import Coverage, Vector, furthest
+from pipelines.contracts.positions import Vector, furthest
 from pipelines.contracts.topics import all_topics
 from pipelines.errors import LakeError, SettingsError
-
-_COMMITS_READ = 20
 
 
 class LakeReader:
@@ -65,12 +64,5 @@ class LakeReader:
 
 def covered(names: Names, tables: Sequence[str], *, query: str) -> Vector:
     """The furthest positions that the query's commits to these tables carry, read without Spark."""
-    found: list[Vector] = []
-    for table in tables:
-        try:
-            history = DeltaTable(names.table(table)).history(limit=_COMMITS_READ)
-        except TableNotFoundError:
-            continue
-        coverages = (Coverage.decode(commit.get("userMetadata")) for commit in history)
-        found.extend(one.positions for one in coverages if one is not None and one.query == query)
-    return furthest(found)
+    paths = [names.table(table) for table in tables]
+    return furthest(vector for path in paths for vector in positions_in(local_commits(path), query))

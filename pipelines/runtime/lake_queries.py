@@ -1,7 +1,6 @@
 """The two queries every lake runs: one lands all topics in bronze, one cleans them into silver."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -25,11 +24,8 @@ def landed_topics(bound: Sequence[str]) -> list[str]:
 
 def ensure_lake(spark: SparkSession, names: Names) -> None:
     """Create every table that is not there. Raises `LakeError` on one of another schema."""
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        for done in [
-            pool.submit(ensure_table, spark, spec, names.table(spec.name)) for spec in all_tables().values()
-        ]:
-            done.result()
+    for spec in all_tables().values():
+        ensure_table(spark, spec, names.table(spec.name))
 
 
 def land_bronze(spark: SparkSession, *, bootstrap: str, bound: Sequence[str], stream: Stream) -> StreamSpec:

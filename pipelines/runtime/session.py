@@ -27,8 +27,6 @@ _CONF = {
     "spark.sql.session.timeZone": "UTC",
     # The transaction ids of a table are then read from its checksum file instead of by a Spark job.
     "spark.databricks.delta.setTransactionsInCrc.writeOnCommit": "true",
-    # A checkpoint costs as much as five appends; the log between two is read in milliseconds.
-    "spark.databricks.delta.properties.defaults.checkpointInterval": "50",
     "spark.scheduler.mode": "FAIR",
     "spark.sql.streaming.stateStore.providerClass": (
         "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
