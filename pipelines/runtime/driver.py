@@ -4,12 +4,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from types import FrameType
 
 import structlog
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
-from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines.connectors.mapping import LiveTranslator, load_mapping
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
@@ -20,7 +20,7 @@ from pipelines.runtime.embedded.stack import endpoints
 from pipelines.runtime.lake_queries import clean_silver, ensure_lake, land_bronze
 from pipelines.runtime.metrics import MetricsWriter
 from pipelines.runtime.session import open_session
-from pipelines.runtime.streaming import StreamSpec, start_stream
+from pipelines.runtime.streaming import RunningStream, StreamSpec, start_stream
 from pipelines.runtime.streams_file import StreamsFile
 from pipelines.settings import Settings, conf_dir
 
@@ -106,36 +106,28 @@ def _run_to_end(
     spark: SparkSession, specs: Sequence[StreamSpec], names: Names, metrics: MetricsWriter
 ) -> None:
     for spec in specs:
-        query = start_stream(spark, spec, names, metrics, available_now=True)
-        query.awaitTermination()
-        _raise_failure(query)
+        stream = start_stream(spark, spec, names, metrics, available_now=True)
+        with suppress(StreamingQueryException):
+            stream.query.awaitTermination()
+        _raise_failure(stream)
 
 
-def _watch(running: Sequence[StreamingQuery], stop: threading.Event, metrics: MetricsWriter) -> None:
-    log.info("streams_running", queries=[query.name for query in running])
-    while not stop.wait(_POLL_SECONDS) and all(query.isActive for query in running):
-        for query in running:
-            metrics.beat(str(query.name))
-    for query in running:
-        _drain(query)
-    for query in running:
-        _raise_failure(query)
+def _watch(running: Sequence[RunningStream], stop: threading.Event, metrics: MetricsWriter) -> None:
+    log.info("streams_running", queries=[stream.name for stream in running])
+    while not stop.wait(_POLL_SECONDS) and all(stream.query.isActive for stream in running):
+        for stream in running:
+            metrics.beat(stream.name)
+    for stream in running:
+        stream.drain(wait_seconds=_DRAIN_SECONDS)
+        log.info("query_stopped", query=stream.name)
+    for stream in running:
+        _raise_failure(stream)
 
 
-def _drain(query: StreamingQuery) -> None:
-    """Let the running batch end, then stop: what was begun is committed."""
-    deadline = time.monotonic() + _DRAIN_SECONDS
-    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    query.stop()
-    log.info("query_stopped", query=query.name)
-
-
-def _raise_failure(query: StreamingQuery) -> None:
-    failure = query.exception()
+def _raise_failure(stream: RunningStream) -> None:
+    failure = stream.failure()
     if failure is not None:
-        first = str(failure).strip().splitlines()[0]
-        raise ClicklakeError(f"the streaming query {query.name} failed: {first}")
+        raise ClicklakeError(f"the streaming query {stream.name} failed: {failure}")
 
 
 def _stop_on_signals() -> threading.Event:

@@ -25,8 +25,6 @@ _CONF = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
-    # The transaction ids of a table are then read from its checksum file instead of by a Spark job.
-    "spark.databricks.delta.setTransactionsInCrc.writeOnCommit": "true",
     "spark.scheduler.mode": "FAIR",
     "spark.sql.streaming.stateStore.providerClass": (
         "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"

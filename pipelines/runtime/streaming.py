@@ -1,8 +1,10 @@
 """Starting a streaming query whose batches are processed once, and reporting each of them."""
 
 import json
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -50,9 +52,60 @@ class StreamSpec:
     trigger_seconds: float
 
 
+class Gate:
+    """Lets a query's batches through until it is shut; a batch that has begun ends undisturbed."""
+
+    def __init__(self) -> None:
+        self._passing = threading.Lock()
+        self._is_shut = threading.Event()
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """The time of one batch. Raises `Draining` when the gate is shut."""
+        with self._passing:
+            if self._is_shut.is_set():
+                raise Draining
+            yield
+
+    def shut(self, *, wait_seconds: float) -> None:
+        """Let no further batch begin, and wait for the one that has."""
+        self._is_shut.set()
+        if self._passing.acquire(timeout=wait_seconds):
+            self._passing.release()
+
+
+class Draining(Exception):  # noqa: N818 - it ends a batch that has not begun, nothing is wrong
+    """The query is being stopped; the batch will be processed after the next start."""
+
+
+@dataclass(frozen=True)
+class RunningStream:
+    """A started query."""
+
+    query: StreamingQuery
+    gate: Gate
+
+    @property
+    def name(self) -> str:
+        """The query's name."""
+        return str(self.query.name)
+
+    def drain(self, *, wait_seconds: float) -> None:
+        """Stop after the running batch: what was begun is committed."""
+        self.gate.shut(wait_seconds=wait_seconds)
+        self.query.stop()
+
+    def failure(self) -> str | None:
+        """The first line of what ended the query, or none when it runs or was drained."""
+        found = self.query.exception()
+        if found is None or Draining.__name__ in str(found):
+            return None
+        return str(found).strip().splitlines()[0]
+
+
 def start_stream(
     spark: SparkSession, spec: StreamSpec, names: Names, metrics: MetricsWriter, *, available_now: bool
-) -> StreamingQuery:
+) -> RunningStream:
     """Start the query. Raises `LakeError` when its checkpoint is gone but its positions are not."""
     checkpoint = names.checkpoint(spec.name)
     covered = last_positions(spark, [names.table(table) for table in spec.tables], query=spec.name)
@@ -60,15 +113,18 @@ def start_stream(
     spark.sparkContext.setLocalProperty("spark.scheduler.pool", spec.name)
     query_id = cache(partial(_query_id, spark, checkpoint))
 
+    gate = Gate()
+
     def handle(batch: DataFrame, batch_id: int) -> None:
-        started = time.monotonic()
         nonlocal covered
-        context = BatchContext(names, spec.name, query_id(), batch_id, covered)
-        groups = spec.process(batch, context)
-        if groups:
-            covered = context.coverage(groups).positions
-            duration_ms = int((time.monotonic() - started) * 1000)
-            metrics.record(report_of(groups, query=spec.name, batch_id=batch_id, duration_ms=duration_ms))
+        with gate.passing():
+            started = time.monotonic()
+            context = BatchContext(names, spec.name, query_id(), batch_id, covered)
+            groups = spec.process(batch, context)
+            if groups:
+                covered = context.coverage(groups).positions
+                took = int((time.monotonic() - started) * 1000)
+                metrics.record(report_of(groups, query=spec.name, batch_id=batch_id, duration_ms=took))
 
     writer = spec.source.writeStream.queryName(spec.name).option("checkpointLocation", checkpoint)
     writer = (
@@ -76,7 +132,7 @@ def start_stream(
         if available_now
         else writer.trigger(processingTime=f"{spec.trigger_seconds} seconds")
     )
-    return writer.foreachBatch(handle).start()
+    return RunningStream(writer.foreachBatch(handle).start(), gate)
 
 
 def _query_id(spark: SparkSession, checkpoint: str) -> str:

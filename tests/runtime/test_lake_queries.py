@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime
 
 import pytest
+from pyspark.errors import StreamingQueryException
 
 from pipelines.connectors.kafka import Producer, ensure_topics, planned_topics
 from pipelines.connectors.lake_reader import LakeReader
@@ -68,9 +69,9 @@ def run(spark, lake, stack, bound):
         clean_silver(spark, lake, translators=translators, stream=PACE),
     ]
     for spec in specs:
-        query = start_stream(spark, spec, lake, Silent(), available_now=True)
-        query.awaitTermination()
-        assert query.exception() is None
+        stream = start_stream(spark, spec, lake, Silent(), available_now=True)
+        stream.query.awaitTermination()
+        assert stream.failure() is None
 
 
 def send(stack, records):
@@ -135,9 +136,9 @@ def test_a_batch_written_twice_changes_nothing(spark, stack, lake, bound, monkey
     monkeypatch.setattr(lake_queries, "append_all", dies_after_writing)
     ensure_lake(spark, lake)
     spec = land_bronze(spark, bootstrap=stack.kafka, bound=[bound], stream=PACE)
-    query = start_stream(spark, spec, lake, Silent(), available_now=True)
-    with pytest.raises(Exception, match="killed"):
-        query.awaitTermination()
+    stream = start_stream(spark, spec, lake, Silent(), available_now=True)
+    with pytest.raises(StreamingQueryException, match="killed"):
+        stream.query.awaitTermination()
     assert died
     written = count(lake, "bronze.records")
     assert written > 0

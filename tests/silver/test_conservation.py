@@ -25,13 +25,13 @@ def check(spark, *, bronze, events=(), dead=(), orders=(), users=()):
     ]
     fates = []
     for spec, found, fate in tables:
-        nullable = frame(spark, _nullable(spec), found)
+        nullable = frame(spark, Nullable(spec), found)
         fates.append(fates_of(nullable, spec, fate=fate))
     days = conservation(positions_with_fates(landed, fates)).collect()
     return [{k: v for k, v in row.asDict().items() if k not in ("topic", "day")} for row in days]
 
 
-class _nullable:
+class Nullable:
     """The spec's columns, all nullable: planted rows need not be whole."""
 
     def __init__(self, spec):

@@ -77,7 +77,7 @@ class EmbeddedKafka:
         partial = self._folder / "data.partial"
         shutil.rmtree(partial, ignore_errors=True)
         self._write_properties(data=partial, port=self.usual_port, controller_port=self.usual_port + 1)
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = _cluster_id()
         tool = [*self._java("-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool", "format"]
         done = subprocess.run(
             [*tool, "-t", cluster, "-c", str(self._properties)], capture_output=True, text=True, check=False
@@ -151,3 +151,10 @@ def _admin(bootstrap: str, timeout_seconds: float) -> KafkaAdminClient:
     return KafkaAdminClient(
         bootstrap_servers=bootstrap, request_timeout_ms=milliseconds, bootstrap_timeout_ms=milliseconds
     )
+
+
+def _cluster_id() -> str:
+    """A random id in Kafka's form; one that starts with a dash would be read as an option."""
+    while (drawn := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        continue
+    return drawn
