@@ -56,8 +56,10 @@ def run_streams(
     stop = _stop_on_signals()
     spark = open_session(settings, names, app="clicklake")
     ensure_lake(spark, names)
+    silver = clean_silver(spark, names, translators=translators, stream=settings.silver)
     services = wait_for_endpoints(settings, names, seconds=wait_seconds, stop=stop)
-    specs = _specs(spark, settings, names, services, translators)
+    bronze = land_bronze(spark, bootstrap=services.kafka, bound=list(translators), stream=settings.bronze)
+    specs = {spec.name: spec for spec in (bronze, silver)}
     with closing(MetricsWriter(services.postgres.address())) as metrics:
         if available_now:
             _run_to_end(spark, [specs[name] for name in queries], names, metrics)
@@ -88,18 +90,6 @@ def wait_for_endpoints(
         except ServiceError:
             if time.monotonic() > deadline or stop.wait(_POLL_SECONDS):
                 raise
-
-
-def _specs(
-    spark: SparkSession,
-    settings: Settings,
-    names: Names,
-    services: Endpoints,
-    translators: Mapping[str, Translator],
-) -> dict[str, StreamSpec]:
-    bronze = land_bronze(spark, bootstrap=services.kafka, bound=list(translators), stream=settings.bronze)
-    silver = clean_silver(spark, names, translators=translators, stream=settings.silver)
-    return {spec.name: spec for spec in (bronze, silver)}
 
 
 def _run_to_end(

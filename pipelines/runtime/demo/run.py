@@ -27,7 +27,7 @@ from pipelines.runtime.lake_queries import landed_topics
 from pipelines.runtime.streams_file import StreamsFile
 from pipelines.settings import Settings
 
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 1.0
 _ANSWER_SECONDS = 10
 _STREAMS_SECONDS = 180.0
 _PAGE_SECONDS = 60.0
