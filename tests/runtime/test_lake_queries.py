@@ -10,6 +10,7 @@ from pyspark.errors import StreamingQueryException
 
 from pipelines.connectors.kafka import Producer, ensure_topics, planned_topics
 from pipelines.connectors.lake_reader import LakeReader
+from pipelines.connectors.mapping import LiveTranslator, load_mapping
 from pipelines.connectors.names import LAND_BRONZE, Names
 from pipelines.contracts.lake import BRONZE
 from pipelines.errors import LakeError
@@ -17,11 +18,21 @@ from pipelines.runtime import lake_queries
 from pipelines.runtime.conservation_check import check_lake
 from pipelines.runtime.lake_queries import clean_silver, ensure_lake, land_bronze
 from pipelines.runtime.streaming import start_stream
-from pipelines.settings import Stream
+from pipelines.settings import Stream, conf_dir
 from tests.records import CLICK, ORDER
 
 pytestmark = [pytest.mark.spark, pytest.mark.services]
 
+PURCHASE = {
+    "Purchase_ID": 1,
+    "Product_ID": 205,
+    "Shipping_cost": 12.620001,
+    "Discount": 0.15000000000000002,
+    "Total_cost": 83.16,
+    "Payment_method": "Visa",
+    "Quantity": 3,
+    "Payment_status": "success",
+}
 PACE = Stream(trigger_seconds=1, max_records=1000)
 
 
@@ -34,18 +45,6 @@ class Silent:
 
 def now():
     return datetime.now(UTC).isoformat()
-
-
-class OtherShop:
-    """A translator of messages that name a visitor and a page."""
-
-    def __call__(self, values):
-        outcomes = []
-        for value in values:
-            message = json.loads(value)
-            click = {**CLICK, "event_id": message["id"], "visitor_id": message["who"], "occurred_at": now()}
-            outcomes.append([("clicks", json.dumps(click).encode(), None)])
-        return outcomes
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ def bound(stack):
 
 
 def run(spark, lake, stack, bound):
-    translators = {bound: OtherShop()}
+    translators = {bound: LiveTranslator(load_mapping("attribution", folder=conf_dir() / "mappings"))}
     ensure_lake(spark, lake)
     specs = [
         land_bronze(spark, bootstrap=stack.kafka, bound=[bound], stream=PACE),
@@ -97,15 +96,19 @@ def test_every_record_gets_its_fate_once(spark, stack, lake, bound):
             ("clicks", mine.encode(), b'{"a":"' + b"x" * 5_000_000 + b'"}'),
             ("orders", mine.encode(), {**ORDER, "visitor_id": mine, "occurred_at": now()}),
             ("users", mine.encode(), None),
-            (bound, b"k", {"id": "b1", "who": mine}),
+            (bound, b"k", {"Click_ID": 1, "User_ID": mine, "Click_time": now(), "Source": "Tiktok"}),
+            (bound, b"k", {**PURCHASE, "User_ID": mine, "Purchase_time": now()}),
+            (bound, mine.encode(), {"User_ID": mine, "neither": "click nor purchase"}),
         ],
     )
     run(spark, lake, stack, bound)
 
     visitor = f"visitor_id = '{mine}'"
     assert count(lake, "silver.events", f"{visitor} and topic = 'clicks'") == 20
-    assert count(lake, "silver.events", f"{visitor} and topic = '{bound}'") == 1
-    assert count(lake, "silver.orders", visitor) == 2
+    assert count(lake, "silver.events", f"{visitor} and topic = '{bound}' and source = 'Tiktok'") == 1
+    assert count(lake, "silver.orders", f"{visitor} and topic = 'orders'") == 2
+    paid = "status = 'paid' and discount_bp = 1500 and shipping_minor = 1262 and quantity = 3"
+    assert count(lake, "silver.orders", f"{visitor} and topic = '{bound}' and {paid}") == 1
     assert count(lake, "silver.users", f"user_id = '{mine}' and is_deleted") == 1
     letters = LakeReader(lake).rows(
         "select reason, octet_length(value) as size from silver.dead_letters where key = ? order by 1",
@@ -114,6 +117,7 @@ def test_every_record_gets_its_fate_once(spark, stack, lake, bound):
     assert [(row["reason"], row["size"] > 5_000_000) for row in letters] == [
         ("too_large", True),
         ("unknown_choice", False),
+        ("unmapped", False),
     ]
     assert check_lake(spark, lake).holds
 

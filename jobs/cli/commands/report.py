@@ -7,7 +7,7 @@ import click
 
 from jobs.cli.main import Invocation
 from pipelines.connectors.names import Names
-from pipelines.errors import ServiceError
+from pipelines.errors import LakeError, ServiceError
 from pipelines.runtime.embedded.stack import endpoints
 from pipelines.runtime.report import freshness_summary, lake_summary
 
@@ -20,6 +20,8 @@ def command(invocation: Invocation, as_json: bool) -> None:
     settings = invocation.settings()
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     report: dict[str, Any] = lake_summary(names)
+    if not report["tables"]:
+        raise LakeError("the lake has no tables yet: run `clicklake demo`.")
     try:
         report["freshness"] = freshness_summary(endpoints(settings, names=names).postgres.address())
     except ServiceError as error:
