@@ -9,8 +9,8 @@ from pathlib import Path
 from jobs.entry import run_job
 from pipelines.connectors.names import Names
 from pipelines.errors import CheckFailed
-from pipelines.runtime.conservation_check import check_lake
-from pipelines.runtime.session import open_session
+from pipelines.runtime.streams.conservation_check import check_lake
+from pipelines.runtime.streams.session import open_session
 from pipelines.settings import Settings
 
 

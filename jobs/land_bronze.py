@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jobs.entry import run_job
 from pipelines.connectors.names import LAND_BRONZE
-from pipelines.runtime.driver import run_streams
+from pipelines.runtime.streams.driver import run_streams
 from pipelines.settings import Settings
 
 

@@ -10,8 +10,8 @@ from pyspark.sql import SparkSession  # noqa: TID251 - only named: the driver op
 
 from jobs.entry import run_job
 from pipelines.connectors.names import Names
-from pipelines.runtime.conservation_check import check_lake
-from pipelines.runtime.driver import run_streams
+from pipelines.runtime.streams.conservation_check import check_lake
+from pipelines.runtime.streams.driver import run_streams
 from pipelines.settings import Settings
 
 

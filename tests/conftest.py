@@ -16,7 +16,7 @@ from pipelines.connectors.names import Names
 from pipelines.connectors.postgres import PostgresAddress
 from pipelines.runtime.embedded import Endpoints, ensure_jars, running_stack
 from pipelines.runtime.embedded.ports import choose
-from pipelines.runtime.session import open_session
+from pipelines.runtime.streams.session import open_session
 from pipelines.settings import Settings, load_settings
 from tests.tiny_lake import TinyLake
 

@@ -10,7 +10,7 @@ import msgspec
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from pipelines.runtime import observe
+from pipelines.runtime.watching import observe
 
 RATE_SECONDS = 180
 _EXAMPLES = 5

@@ -29,7 +29,7 @@ from pipelines.runtime.embedded.ports import choose
 from pipelines.runtime.embedded.progress import silent
 from pipelines.runtime.embedded.service import BringUp, stop_all
 from pipelines.runtime.embedded.state import StateFile
-from pipelines.runtime.feed import feed
+from pipelines.runtime.feeds.feed import feed
 from tests.conftest import open_folder, settings_below
 
 _LIMIT = 8 * 1024 * 1024

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.contracts.delivery import Delivery, Headers
 from pipelines.errors import ServiceError
-from pipelines.runtime.feed import FeedReport, feed
+from pipelines.runtime.feeds.feed import FeedReport, feed
 
 
 class _Sink:

@@ -14,10 +14,10 @@ from pipelines.connectors.mapping import LiveTranslator, load_mapping
 from pipelines.connectors.names import LAND_BRONZE, Names
 from pipelines.contracts.lake import BRONZE
 from pipelines.errors import LakeError
-from pipelines.runtime import lake_queries
-from pipelines.runtime.conservation_check import check_lake
-from pipelines.runtime.lake_queries import clean_silver, ensure_lake, land_bronze
-from pipelines.runtime.streaming import start_stream
+from pipelines.runtime.streams import lake_queries
+from pipelines.runtime.streams.conservation_check import check_lake
+from pipelines.runtime.streams.lake_queries import clean_silver, ensure_lake, land_bronze
+from pipelines.runtime.streams.streaming import start_stream
 from pipelines.settings import Stream, conf_dir
 from tests.records import CLICK, ORDER
 

@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from pipelines.connectors.postgres import PostgresAddress, connect, migrate
-from pipelines.runtime import observe
-from pipelines.runtime.metrics import BatchReport, DeadLetterExample, MetricsWriter, preview
+from pipelines.runtime.watching import observe
+from pipelines.runtime.watching.metrics import BatchReport, DeadLetterExample, MetricsWriter, preview
 from tests.relay import relay_to
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)

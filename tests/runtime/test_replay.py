@@ -11,9 +11,9 @@ from pipelines.contracts.delivery import Delivery
 from pipelines.contracts.parsing import KNOWN_AT_HEADER, RawRecord, Reject, parse_record
 from pipelines.contracts.topics import all_topics
 from pipelines.errors import SettingsError
-from pipelines.runtime.disturbance import Disturbance, disturbed
-from pipelines.runtime.mapping_check import check_mapping
-from pipelines.runtime.replay import ReplayPlan, parse_speed, shift_of
+from pipelines.runtime.feeds.disturbance import Disturbance, disturbed
+from pipelines.runtime.feeds.mapping_check import check_mapping
+from pipelines.runtime.feeds.replay import ReplayPlan, parse_speed, shift_of
 
 QUIET = Disturbance(0, 0, 0, 7)
 SQL = """

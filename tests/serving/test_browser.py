@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from pipelines.runtime.metrics import BatchReport, DeadLetterExample, MetricsWriter
+from pipelines.runtime.watching.metrics import BatchReport, DeadLetterExample, MetricsWriter
 from tests.relay import relay_to
 from tests.serving.watched import Watched
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from pipelines.runtime.metrics import BatchReport, DeadLetterExample, MetricsWriter
+from pipelines.runtime.watching.metrics import BatchReport, DeadLetterExample, MetricsWriter
 from serving.server import listen, url_of
 from tests.relay import relay_to
 

@@ -3,9 +3,7 @@
 import json
 import signal
 import sys
-import threading
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -19,6 +17,7 @@ from pipelines.runtime.demo.plan import DemoPlan
 from pipelines.runtime.demo.progress import Tally
 from pipelines.runtime.demo.report import build_report
 from pipelines.runtime.demo.run import Demo, DemoRun
+from pipelines.runtime.signals import stop_on
 
 _UNATTENDED_SECONDS = 120.0
 
@@ -56,7 +55,7 @@ def command(invocation: Invocation, /, report_file: Path | None, **options: Any)
         settings,
         plan,
         environment=invocation.child_environment(),
-        stop=_stop_on_signals(),
+        stop=stop_on(signal.SIGINT),
         tell=lambda subject, text: console.print(f"[bold]{subject:>12}[/]  {text}"),
         show=_Line(console).show,
     ).run(conclude)
@@ -79,16 +78,6 @@ def _require_writable(report_file: Path | None) -> None:
         raise SettingsError(
             f"--report {report_file}: the folder {report_file.absolute().parent} does not exist."
         )
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGINT, handle)
-    return stop
 
 
 class _Line:

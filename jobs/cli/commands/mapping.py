@@ -15,8 +15,8 @@ from jobs.cli.main import Invocation
 from pipelines.connectors.mapping import load_mapping, mapping_names, mapping_text, open_files
 from pipelines.connectors.names import Names
 from pipelines.contracts.fields import REASONS
-from pipelines.runtime.mapping_check import MappingCheck, check_mapping
-from pipelines.runtime.replay import shift_of
+from pipelines.runtime.feeds.mapping_check import MappingCheck, check_mapping
+from pipelines.runtime.feeds.replay import shift_of
 from pipelines.settings import conf_dir
 
 

@@ -2,11 +2,9 @@
 
 import json
 import signal
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -18,10 +16,11 @@ from pipelines.connectors.mapping import MappedFiles, Mapping, check_files, load
 from pipelines.connectors.names import Names
 from pipelines.contracts.delivery import Delivery
 from pipelines.errors import MappingError, ServiceError
-from pipelines.runtime.disturbance import Disturbance
 from pipelines.runtime.embedded import endpoints
-from pipelines.runtime.feed import FeedReport, feed
-from pipelines.runtime.replay import ReplayPlan, parse_speed
+from pipelines.runtime.feeds.disturbance import Disturbance
+from pipelines.runtime.feeds.feed import FeedReport, feed
+from pipelines.runtime.feeds.replay import ReplayPlan, parse_speed
+from pipelines.runtime.signals import stop_on
 from pipelines.settings import conf_dir
 from pipelines.settings.tree import Kafka
 
@@ -66,7 +65,13 @@ def _feed(deliveries: Iterator[Delivery], bootstrap: str, kafka: Kafka, *, speed
     limit = kafka.max_message_bytes
     ensure_topics(bootstrap, planned_topics(), partitions=kafka.partitions, max_message_bytes=limit)
     with Producer(bootstrap, max_message_bytes=limit) as producer:
-        return feed(deliveries, producer, speed=speed, stop=_stop_on_signals(), progress=_progress())
+        return feed(
+            deliveries,
+            producer,
+            speed=speed,
+            stop=stop_on(signal.SIGINT, signal.SIGTERM),
+            progress=_progress(),
+        )
 
 
 def _read(mapped: MappedFiles, mapping: Mapping, records: Counter[str]) -> dict[str, Any]:
@@ -95,17 +100,6 @@ def _fed(report: FeedReport) -> dict[str, Any]:
         "ended": report.ended,
         "error": report.error,
     }
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
-    return stop
 
 
 def _progress() -> Any:

@@ -9,7 +9,7 @@ from jobs.cli.main import Invocation
 from pipelines.connectors.names import Names
 from pipelines.errors import LakeError, ServiceError
 from pipelines.runtime.embedded.stack import endpoints
-from pipelines.runtime.report import freshness_summary, lake_summary
+from pipelines.runtime.watching.report import freshness_summary, lake_summary
 
 
 @click.command()

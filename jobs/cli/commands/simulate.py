@@ -2,10 +2,8 @@
 
 import json
 import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -14,9 +12,10 @@ from rich.table import Table
 
 from jobs.cli.main import Invocation
 from pipelines.errors import ServiceError
-from pipelines.runtime.feed import FeedReport
-from pipelines.runtime.replay import parse_speed
-from pipelines.runtime.simulate import SimulationPlan, SimulationReport, run_simulation
+from pipelines.runtime.feeds.feed import FeedReport
+from pipelines.runtime.feeds.replay import parse_speed
+from pipelines.runtime.feeds.simulate import SimulationPlan, SimulationReport, run_simulation
+from pipelines.runtime.signals import stop_on
 
 
 @click.command()
@@ -36,7 +35,9 @@ def command(invocation: Invocation, /, speed: str, as_json: bool, **options: Any
     """Simulate a shop: visits, carts, orders; late, duplicate and broken records; and the truth."""
     plan = SimulationPlan(speed=parse_speed(speed), **options)
     console = Console(stderr=True, highlight=False)
-    report = run_simulation(invocation.settings(), plan, stop=_stop_on_signals(), progress=_progress(console))
+    report = run_simulation(
+        invocation.settings(), plan, stop=stop_on(signal.SIGINT, signal.SIGTERM), progress=_progress(console)
+    )
     if report.fed.fell_behind and report.fed.asked_rate is not None:
         console.print(
             f"[yellow]fell behind:[/] {report.fed.achieved_rate:,.0f} records/s reached of "
@@ -48,17 +49,6 @@ def command(invocation: Invocation, /, speed: str, as_json: bool, **options: Any
         _show(report, Console(highlight=False))
     if report.fed.error is not None:
         raise ServiceError(report.fed.error)
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
-    return stop
 
 
 def _progress(console: Console) -> Callable[[FeedReport], None] | None:

@@ -14,7 +14,7 @@ from pipelines.connectors.postgres import PostgresAddress, open_connection
 from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, silver_tables
 from pipelines.contracts.positions import behind
 from pipelines.errors import ServiceError
-from pipelines.runtime.observe import Freshness, freshness, reject_totals, row_totals
+from pipelines.runtime.watching.observe import Freshness, freshness, reject_totals, row_totals
 
 
 @dataclass(frozen=True)

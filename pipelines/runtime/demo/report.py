@@ -8,7 +8,7 @@ from pipelines.connectors.names import Names
 from pipelines.runtime.demo.progress import first_silver_row
 from pipelines.runtime.demo.run import DemoRun
 from pipelines.runtime.embedded.versions import service_versions
-from pipelines.runtime.report import freshness_summary, lake_summary
+from pipelines.runtime.watching.report import freshness_summary, lake_summary
 
 _WARM_UP = timedelta(seconds=20)
 

@@ -23,8 +23,8 @@ from pipelines.runtime.embedded.endpoints import Endpoints
 from pipelines.runtime.embedded.jars import ensure_jars
 from pipelines.runtime.embedded.progress import Progress
 from pipelines.runtime.embedded.stack import running_stack
-from pipelines.runtime.lake_queries import landed_topics
-from pipelines.runtime.streams_file import StreamsFile
+from pipelines.runtime.streams.lake_queries import landed_topics
+from pipelines.runtime.streams.streams_file import StreamsFile
 from pipelines.settings import Settings
 
 _POLL_SECONDS = 1.0

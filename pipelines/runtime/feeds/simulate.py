@@ -15,7 +15,7 @@ from pipelines.contracts.delivery import RecordSink
 from pipelines.contracts.fields import MICROS_PER_SECOND, Invalid, read_time
 from pipelines.errors import SettingsError
 from pipelines.runtime.embedded import endpoints
-from pipelines.runtime.feed import FeedReport, feed
+from pipelines.runtime.feeds.feed import FeedReport, feed
 from pipelines.settings import Settings
 from pipelines.simulator import ShopConfig, Simulation, TruthSummary
 

@@ -11,7 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
 from pipelines.contracts.histogram import Histogram
-from pipelines.runtime.reports import BatchReport, DeadLetterExample
+from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample
 
 _Item = TypeVar("_Item")
 KEPT_PER_GROUP = 20

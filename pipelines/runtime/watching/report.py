@@ -11,7 +11,7 @@ from pipelines.connectors.names import Names
 from pipelines.connectors.postgres import PostgresAddress, open_connection
 from pipelines.contracts.fields import REASONS
 from pipelines.contracts.lake import DEAD_LETTERS
-from pipelines.runtime.observe import freshness
+from pipelines.runtime.watching.observe import freshness
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from pipelines.contracts.delivery import Delivery
 from pipelines.contracts.fields import MICROS_PER_SECOND, Invalid, read_time
 from pipelines.contracts.parsing import KNOWN_AT_HEADER
 from pipelines.errors import SettingsError
-from pipelines.runtime.disturbance import Disturbance, disturbed
+from pipelines.runtime.feeds.disturbance import Disturbance, disturbed
 
 NOW = "now"
 FULL_SPEED = "max"

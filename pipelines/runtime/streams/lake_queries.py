@@ -11,8 +11,8 @@ from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, all_tables, silver_tables
 from pipelines.contracts.topics import all_topics
 from pipelines.contracts.translation import Translator
-from pipelines.runtime.batches import Append, Group, append_all, count_groups, tables_of
-from pipelines.runtime.streaming import BatchContext, StreamSpec
+from pipelines.runtime.streams.batches import Append, Group, append_all, count_groups, tables_of
+from pipelines.runtime.streams.streaming import BatchContext, StreamSpec
 from pipelines.settings import Stream
 from pipelines.silver.parse import keep_table, parse_records
 

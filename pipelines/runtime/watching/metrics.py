@@ -16,8 +16,8 @@ from psycopg2.extensions import connection as Connection
 
 from pipelines.connectors.postgres import PostgresAddress, migrate, open_connection
 from pipelines.errors import ServiceError
-from pipelines.runtime.metrics_store import write_beat, write_report
-from pipelines.runtime.reports import BatchReport, DeadLetterExample, preview
+from pipelines.runtime.watching.metrics_store import write_beat, write_report
+from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample, preview
 
 __all__ = ["BatchReport", "DeadLetterExample", "MetricsWriter", "preview"]
 

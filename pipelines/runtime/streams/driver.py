@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from types import FrameType
 
 import structlog
 from pyspark.errors import StreamingQueryException
@@ -17,11 +16,12 @@ from pipelines.contracts.translation import Translator
 from pipelines.errors import ClicklakeError, ServiceError
 from pipelines.runtime.embedded.endpoints import Endpoints
 from pipelines.runtime.embedded.stack import endpoints
-from pipelines.runtime.lake_queries import clean_silver, ensure_lake, land_bronze
-from pipelines.runtime.metrics import MetricsWriter
-from pipelines.runtime.session import open_session
-from pipelines.runtime.streaming import RunningStream, StreamSpec, start_stream
-from pipelines.runtime.streams_file import StreamsFile
+from pipelines.runtime.signals import stop_on
+from pipelines.runtime.streams.lake_queries import clean_silver, ensure_lake, land_bronze
+from pipelines.runtime.streams.session import open_session
+from pipelines.runtime.streams.streaming import RunningStream, StreamSpec, start_stream
+from pipelines.runtime.streams.streams_file import StreamsFile
+from pipelines.runtime.watching.metrics import MetricsWriter
 from pipelines.settings import Settings, conf_dir
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ def run_streams(
     """
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     translators = load_translators(settings)
-    stop = _stop_on_signals()
+    stop = stop_on(signal.SIGTERM, signal.SIGINT)
     spark = open_session(settings, names, app="clicklake")
     ensure_lake(spark, names)
     silver = clean_silver(spark, names, translators=translators, stream=settings.silver)
@@ -118,14 +118,3 @@ def _raise_failure(stream: RunningStream) -> None:
     failure = stream.failure()
     if failure is not None:
         raise ClicklakeError(f"the streaming query {stream.name} failed: {failure}")
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, handle)
-    return stop

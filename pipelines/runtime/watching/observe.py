@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE
 from pipelines.contracts.fields import REASONS
 from pipelines.contracts.histogram import Histogram, percentile
-from pipelines.runtime.reports import DeadLetterExample
+from pipelines.runtime.watching.reports import DeadLetterExample
 
 LAYERS = {LAND_BRONZE: "bronze", CLEAN_SILVER: "silver"}
 """Which layer a streaming query makes readable."""

@@ -19,9 +19,9 @@ from pipelines.connectors.names import Names
 from pipelines.contracts.lake import DEAD_LETTERS
 from pipelines.contracts.positions import Coverage, Vector, furthest
 from pipelines.errors import LakeError
-from pipelines.runtime.batches import Group, positions_of
-from pipelines.runtime.metrics import MetricsWriter
-from pipelines.runtime.reports import BatchReport, DeadLetterExample
+from pipelines.runtime.streams.batches import Group, positions_of
+from pipelines.runtime.watching.metrics import MetricsWriter
+from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample
 
 log = structlog.get_logger(__name__)
 

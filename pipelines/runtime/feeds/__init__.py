@@ -1,0 +1,1 @@
+"""What sends records into Kafka: the simulated shop and replayed files, at their pace."""
