@@ -2,10 +2,23 @@
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
 from pipelines.settings.tree import Log
+
+
+class _CurrentStderr:
+    """Whatever `sys.stderr` is when a line is written: loggers outlive a stream that was replaced."""
+
+    def write(self, text: str) -> int:
+        """Write to the stream of the moment."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush the stream of the moment."""
+        sys.stderr.flush()
 
 
 def configure_logs(settings: Log) -> None:
@@ -26,6 +39,6 @@ def configure_logs(settings: Log) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _CurrentStderr())),
         cache_logger_on_first_use=True,
     )
