@@ -3,8 +3,8 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import structlog
 from pyspark.errors import StreamingQueryException
@@ -15,6 +15,7 @@ from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.contracts.translation import Translator
 from pipelines.errors import ClicklakeError, ServiceError
 from pipelines.runtime.embedded.endpoints import Endpoints
+from pipelines.runtime.embedded.locks import held
 from pipelines.runtime.embedded.stack import endpoints
 from pipelines.runtime.signals import stop_on
 from pipelines.runtime.streams.lake_queries import clean_silver, ensure_lake, land_bronze
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 ALL_QUERIES = (LAND_BRONZE, CLEAN_SILVER)
 _POLL_SECONDS = 0.5
 _DRAIN_SECONDS = 30.0
+_LOCK_SECONDS = 5.0
 
 
 AtRest = Callable[[SparkSession, Names], None]
@@ -54,23 +56,30 @@ def run_streams(
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     translators = load_translators(settings)
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
-    spark = open_session(settings, names, app="clicklake")
-    ensure_lake(spark, names)
-    silver = clean_silver(spark, names, translators=translators, stream=settings.silver)
-    services = wait_for_endpoints(settings, names, seconds=wait_seconds, stop=stop)
-    bronze = land_bronze(spark, bootstrap=services.kafka, bound=list(translators), stream=settings.bronze)
-    specs = {spec.name: spec for spec in (bronze, silver)}
-    with closing(MetricsWriter(services.postgres.address())) as metrics:
-        if available_now:
-            _run_to_end(spark, [specs[name] for name in queries], names, metrics)
-        else:
-            running = [
-                start_stream(spark, specs[name], names, metrics, available_now=False) for name in queries
-            ]
-            with StreamsFile(names).held_by(queries):
-                _watch(running, stop, metrics)
-    at_rest(spark, names)
-    spark.stop()
+    with _alone(names, queries):
+        spark = open_session(settings, names, app="clicklake")
+        ensure_lake(spark, names)
+        silver = clean_silver(spark, names, translators=translators, stream=settings.silver)
+        services = wait_for_endpoints(settings, names, seconds=wait_seconds, stop=stop)
+        bronze = land_bronze(spark, bootstrap=services.kafka, bound=list(translators), stream=settings.bronze)
+        specs = [spec for spec in (bronze, silver) if spec.name in queries]
+        with closing(MetricsWriter(services.postgres.address())) as metrics:
+            if available_now:
+                _run_to_end(spark, specs, names, metrics)
+            else:
+                _run_until_stopped(spark, specs, names, metrics, stop)
+        at_rest(spark, names)
+        spark.stop()
+
+
+@contextmanager
+def _alone(names: Names, queries: Sequence[str]) -> Iterator[None]:
+    """The time in which no other driver of this machine runs these queries. Raises `ServiceError`."""
+    with ExitStack() as locks:
+        for query in queries:
+            path = names.var_dir / "run" / f"{query}.lock"
+            locks.enter_context(held(path, limit_seconds=_LOCK_SECONDS))
+        yield
 
 
 def load_translators(settings: Settings) -> Mapping[str, Translator]:
@@ -100,6 +109,18 @@ def _run_to_end(
         with suppress(StreamingQueryException):
             stream.query.awaitTermination()
         _raise_failure(stream)
+
+
+def _run_until_stopped(
+    spark: SparkSession,
+    specs: Sequence[StreamSpec],
+    names: Names,
+    metrics: MetricsWriter,
+    stop: threading.Event,
+) -> None:
+    running = [start_stream(spark, spec, names, metrics, available_now=False) for spec in specs]
+    with StreamsFile(names).held_by([spec.name for spec in specs]):
+        _watch(running, stop, metrics)
 
 
 def _watch(running: Sequence[RunningStream], stop: threading.Event, metrics: MetricsWriter) -> None:
