@@ -14,6 +14,7 @@ from pipelines.errors import PrerequisiteError, ServiceError
 
 _GRACE_SECONDS = 2
 _START_SECONDS = 10.0
+_BACKLOG = 2048
 _CONCURRENCY = 1000
 
 
@@ -37,8 +38,9 @@ class _Server(uvicorn.Server):
 
 
 def listen(*, host: str, port: int) -> socket.socket:
-    """A socket bound to the port, or to a free one when that is held.
+    """A socket that listens on the port, or on a free one when that is held.
 
+    Who connects from now on is answered once the server runs: the address may be told at once.
     Raises `PrerequisiteError` when the host is not of this machine or the port may not be used.
     """
     try:
@@ -96,6 +98,7 @@ def _bound(family: int, host: str, port: int) -> socket.socket:
     candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         candidate.bind((host, port))
+        candidate.listen(_BACKLOG)
     except OSError:
         candidate.close()
         raise

@@ -63,7 +63,6 @@ def report(batch_id: int, **changes) -> BatchReport:
 
 def test_a_held_port_is_not_taken_from_its_holder():
     with closing(listen(host="127.0.0.1", port=0)) as holder:
-        holder.listen()
         held = holder.getsockname()[1]
         with closing(listen(host="127.0.0.1", port=held)) as other:
             assert other.getsockname()[1] != held

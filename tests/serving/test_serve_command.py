@@ -17,7 +17,6 @@ pytestmark = pytest.mark.services
 
 def test_serves_on_a_free_port_when_its_own_is_held_and_ends_cleanly(stack, stack_settings, stack_names):
     holder = listen(host="127.0.0.1", port=0)
-    holder.listen()
     held = holder.getsockname()[1]
     ports = {name: getattr(stack_settings, name).port for name in ("kafka", "postgres", "mlflow")}
     lines = [f"{name}.port={port}" for name, port in ports.items()]
