@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.connectors.mapping import load_mapping
+from pipelines.connectors.mapping import check_files, load_mapping, open_files
 from pipelines.errors import SettingsError
+from pipelines.runtime.feeds.replay import parse_speed
 from pipelines.settings import conf_dir
+
+_ROWS_TRIED = 100
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,14 @@ class DemoPlan:
             raise SettingsError("--duration must be more than 0 seconds.")
         if bool(self.files) != bool(self.mapping):
             raise SettingsError("--data and --mapping go together: say how the files are to be read.")
-        for name in self.files:
-            path = Path(name)
-            if not path.is_file() or path.stat().st_size == 0:
-                raise SettingsError(f"--data {name}: there is no such file, or it is empty.")
+        parse_speed(self.speed)
         if self.mapping:
-            load_mapping(self.mapping, folder=conf_dir() / "mappings")
+            mapping = load_mapping(self.mapping, folder=conf_dir() / "mappings")
+            paths = [Path(name) for name in self.files]
+            check_files(paths)
+            # A few rows tell whether the files are what the mapping expects.
+            with open_files(mapping, paths, limit=_ROWS_TRIED):
+                pass
 
     def feed_command(self) -> Sequence[str]:
         """Arguments of `clicklake` that feed as planned; the last line of output is its JSON report."""

@@ -50,7 +50,7 @@ def _checks(run: DemoRun, summary: dict[str, Any]) -> list[Check]:
     failed = sum(run.feed.get("failed", {}).values())
     silver = sum(n for table, n in summary["tables"].items() if table.startswith("silver."))
     found = [
-        Check("the feed ended well", run.feed_exit_code == 0, f"exit code {run.feed_exit_code}"),
+        Check("the feed ended well", run.feed_exit_code == 0, run.feed_said or "exit code 0"),
         Check(
             "Kafka acknowledged every record", acked > 0 and failed == 0, f"{acked} acked, {failed} failed"
         ),
@@ -81,5 +81,5 @@ def _dead_letters_check(sent: dict[str, int], seen: dict[str, int]) -> Check:
 def _conservation_seen(conservation: Any) -> str:
     days = conservation.get("days", [])
     if not days:
-        return "the check gave no result; see check.log"
+        return "nothing has landed, or the check gave no result: see streams.log"
     return ", ".join(f"{day['topic']} {day['bronze']}" for day in days)

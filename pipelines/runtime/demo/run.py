@@ -21,6 +21,7 @@ from pipelines.runtime.demo.progress import Tally, backlog, tally
 from pipelines.runtime.doctor import require
 from pipelines.runtime.embedded.endpoints import Endpoints
 from pipelines.runtime.embedded.jars import ensure_jars
+from pipelines.runtime.embedded.processes import tail
 from pipelines.runtime.embedded.progress import Progress
 from pipelines.runtime.embedded.stack import running_stack
 from pipelines.runtime.streams.lake_queries import landed_topics
@@ -46,6 +47,7 @@ class DemoRun:
     page_answers: bool
     feed: Mapping[str, Any]
     feed_exit_code: int
+    feed_said: str
     left_behind: Mapping[str, int]
     conservation: Mapping[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
@@ -121,6 +123,7 @@ class Demo:
                 page_answers=page_answers,
                 feed=_json_or_empty(feed.last_line()),
                 feed_exit_code=feed.exit_code if feed.exit_code is not None else 1,
+                feed_said=tail(feed.log, lines=1) if feed.exit_code else "",
                 left_behind=left_behind,
                 conservation=_json_or_empty(_text(self._check_file)),
                 seconds=self._seconds,
