@@ -6,7 +6,7 @@ from pyspark.sql.types import DataType
 
 from pipelines.contracts.avro import avro_schema, fingerprint_of
 from pipelines.contracts.fields import REASONS, Field
-from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, silver_tables
+from pipelines.contracts.lake import all_tables
 from pipelines.contracts.odd_inputs import OddInput, odd_inputs
 from pipelines.contracts.tables import TableSpec
 from pipelines.contracts.topic import TopicSpec
@@ -51,7 +51,7 @@ def contract_page() -> str:
     """The whole page."""
     parts = [_OPENING, "## Topics\n", *(topic_section(topic) for topic in all_topics().values()), _KINDS]
     parts += [_vocabulary(), _fates(), _reasons(), "## Tables\n", _tables_opening()]
-    parts += [_table_section(spec) for spec in (BRONZE, *silver_tables().values(), DEAD_LETTERS)]
+    parts += [_table_section(spec) for spec in all_tables().values()]
     return "\n".join(parts)
 
 

@@ -42,6 +42,8 @@ REASONS: dict[str, str] = {
     "too_long": "a text longer than its limit",
     "bad_character": "a text with a NUL character or half a surrogate pair",
     "out_of_range": "a number outside its documented bounds",
+    "conflicting_id": "the event id of an earlier record of the visitor, with other content",
+    "parser_failed": "the parser itself failed: a fault of clicklake; send it again after the fix",
     "no_lines": "an order without lines, or with more than 1000",
 }
 """Every reason a dead letter can have, and what it means."""

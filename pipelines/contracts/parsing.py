@@ -13,7 +13,7 @@ import msgspec
 
 from pipelines.contracts.decoding import decode_value
 from pipelines.contracts.fields import MICROS_PER_SECOND, Field, Invalid, check_characters, read_time
-from pipelines.contracts.topic import PROPERTIES, TopicSpec
+from pipelines.contracts.topic import PROPERTIES, VALID_FROM, TopicSpec
 
 KNOWN_AT_HEADER = "clicklake-known-at"
 FUTURE_TOLERANCE_MICROS = 5 * 60 * MICROS_PER_SECOND
@@ -34,7 +34,7 @@ class RawRecord(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """Why a record has no silver row. `stage` is decode, map or validate."""
+    """Why a record has no silver row. `stage` is decode, map, validate or deduplicate."""
 
     stage: str
     reason: str
@@ -101,6 +101,7 @@ def validate_record(
     row[PROPERTIES] = _properties(record, head.names, with_lines=bool(topic.lines))
     row["known_at"] = known_at
     if topic.compacted:
+        row[VALID_FROM] = row.pop("occurred_at")
         row["is_deleted"] = False
     if not topic.lines:
         return [row]
@@ -170,10 +171,10 @@ def _tombstone(raw: RawRecord, topic: TopicSpec, known_at: int) -> Row:
     except UnicodeDecodeError as error:
         raise Invalid("invalid_utf8", "key", f"byte {error.start}") from None
     check_characters(key, "key")
-    row: Row = dict.fromkeys(head.names)
+    row: Row = dict.fromkeys(head.names - {"occurred_at"})
     return row | {
         topic.key: key,
-        "occurred_at": raw.ingested_at,
+        VALID_FROM: raw.ingested_at,
         PROPERTIES: None,
         "known_at": known_at,
         "is_deleted": True,

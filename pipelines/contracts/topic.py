@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pipelines.contracts.fields import Field
 
 PROPERTIES = "properties"
+VALID_FROM = "valid_from"
+"""The column that `occurred_at` of a versioned record becomes."""
 
 
 @dataclass(frozen=True)
@@ -23,3 +25,8 @@ class TopicSpec:
     fields: tuple[Field, ...]
     lines: tuple[Field, ...] = ()
     compacted: bool = False
+
+    @property
+    def time_column(self) -> str:
+        """The silver column that holds the record's own time."""
+        return VALID_FROM if self.compacted else "occurred_at"
