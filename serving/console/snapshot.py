@@ -11,6 +11,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from pipelines.runtime.watching import observe
+from pipelines.runtime.watching.observe_queries import query_states
 
 RATE_SECONDS = 180
 _EXAMPLES = 5
@@ -30,11 +31,11 @@ class Service:
 
 
 def read_figures(connection: Connection, *, now: datetime) -> dict[str, Any]:
-    """The figures that move each second: rate, freshness, totals, streams. Empty before any report."""
+    """The figures that move each second: rate, freshness, totals, queries. Empty before any report."""
     try:
         with connection:
             return {
-                "streams": observe.stream_states(connection),
+                "queries": query_states(connection, now=now),
                 "rate": observe.event_rate(connection, now=now, seconds=RATE_SECONDS),
                 "freshness": observe.freshness(connection, since=now - _FRESH_WINDOW),
                 "history": observe.freshness_history(connection, now=now, seconds=RATE_SECONDS),

@@ -123,17 +123,6 @@ class TestFigures:
         assert read(observe.reject_totals) == {"missing": 2}
         assert read(observe.reject_totals, since=NOW + timedelta(seconds=1)) == {"missing": 1}
 
-    def test_states_tell_the_newest_batch_and_the_last_sign_of_life(self, database, record, read):
-        record(bronze(4), bronze(5, committed_at=NOW + timedelta(seconds=3)))
-        with closing(MetricsWriter(database)) as writer:
-            writer.beat("clean_silver")
-            assert writer.flush()
-        quiet, landing = read(observe.stream_states)
-        assert (landing.query, landing.layer, landing.batch_id) == ("land_bronze", "bronze", 5)
-        assert landing.alive_at == landing.committed_at == NOW + timedelta(seconds=3)
-        assert (quiet.query, quiet.committed_at) == ("clean_silver", None)
-        assert quiet.alive_at > NOW
-
     def test_dead_letters_by_reason_newest_first(self, record, read):
         letters = [letter(1), letter(2), letter(3, reason="invalid_json")]
         record(silver(rejects={"missing": 2, "invalid_json": 5}, dead_letters=letters))

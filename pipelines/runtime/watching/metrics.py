@@ -1,6 +1,7 @@
 """What the streams did, told to Postgres for the live page without ever holding up a stream.
 
 `MetricsWriter.record` puts a report into a bounded queue and returns; one background thread writes.
+Of signs of life and states only a query's newest is kept.
 While Postgres is away the thread tries again, waiting longer each time, and the oldest reports are
 dropped when the queue is full: the lake, not this, is the record of what happened.
 """
@@ -8,23 +9,27 @@ dropped when the queue is full: the lake, not this, is the record of what happen
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 import psycopg2
 import structlog
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from pipelines.connectors.postgres import PostgresAddress, migrate, open_connection
 from pipelines.errors import ServiceError
-from pipelines.runtime.watching.metrics_store import write_beat, write_report
-from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample, preview
+from pipelines.runtime.watching.metrics_store import write_beat, write_report, write_state
+from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample, QueryState, preview
 
-__all__ = ["BatchReport", "DeadLetterExample", "MetricsWriter", "preview"]
+__all__ = ["BatchReport", "DeadLetterExample", "MetricsWriter", "QueryState", "preview"]
 
 _log = structlog.get_logger(__name__)
 _STATEMENT_SECONDS = 5
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 10.0
+_Told = TypeVar("_Told")
 
 
 class MetricsWriter:
@@ -38,6 +43,7 @@ class MetricsWriter:
         self._reports: deque[BatchReport] = deque()
         self._queue_size = queue_size
         self._beats: dict[str, float] = {}
+        self._states: dict[str, QueryState] = {}
         self._wake = threading.Condition()
         self._closing = False
         self._dropped = 0
@@ -60,10 +66,16 @@ class MetricsWriter:
             self._beats[query] = time.time()
             self._wake.notify_all()
 
+    def state(self, told: QueryState) -> None:
+        """Say how a query stands. Never raises, never waits for Postgres; the newest of a query counts."""
+        with self._wake:
+            self._states[told.query] = told
+            self._wake.notify_all()
+
     def flush(self, *, timeout_seconds: float = 5.0) -> bool:
         """Wait until everything queued is written; whether it was within the limit."""
         with self._wake:
-            return self._wake.wait_for(lambda: not self._reports and not self._beats, timeout_seconds)
+            return self._wake.wait_for(lambda: not self._queued(), timeout_seconds)
 
     def close(self, *, timeout_seconds: float = 5.0) -> None:
         """Write what is queued, within the limit, and end the thread. Harmless when repeated."""
@@ -91,8 +103,11 @@ class MetricsWriter:
 
     def _something_to_do(self) -> bool:
         with self._wake:
-            self._wake.wait_for(lambda: self._reports or self._beats or self._closing)
+            self._wake.wait_for(lambda: self._queued() or self._closing)
             return not self._closing
+
+    def _queued(self) -> bool:
+        return bool(self._reports or self._beats or self._states)
 
     def _pause(self, seconds: float) -> None:
         with self._wake:
@@ -102,30 +117,36 @@ class MetricsWriter:
         connection = self._connected()
         with self._wake:
             report = self._reports[0] if self._reports else None
-            beats = dict(self._beats)
+            beats, states = dict(self._beats), dict(self._states)
         if report is not None:
-            self._write_one(connection, report)
+            self._write_one(connection, partial(write_report, report=report), what=report)
+        for told in states.values():
+            self._write_one(connection, partial(write_state, told=told), what=told)
         for query, beat_at in beats.items():
             with connection, connection.cursor() as cursor:
                 write_beat(cursor, query, beat_at)
-        self._forget(report, beats)
+        self._forget(report, beats, states)
 
-    def _write_one(self, connection: Connection, report: BatchReport) -> None:
+    def _write_one(
+        self, connection: Connection, write: Callable[[Cursor], None], *, what: BatchReport | QueryState
+    ) -> None:
         try:
             with connection, connection.cursor() as cursor:
-                write_report(cursor, report)
+                write(cursor)
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             raise
         except Exception as error:
-            _log.warning("report_refused", query=report.query, batch_id=report.batch_id, why=str(error))
+            batch_id = what.batch_id if isinstance(what, BatchReport) else None
+            _log.warning("report_refused", query=what.query, batch_id=batch_id, why=str(error))
 
-    def _forget(self, report: BatchReport | None, beats: Mapping[str, float]) -> None:
+    def _forget(
+        self, report: BatchReport | None, beats: Mapping[str, float], states: Mapping[str, QueryState]
+    ) -> None:
         with self._wake:
             if report is not None and self._reports and self._reports[0] is report:
                 self._reports.popleft()
-            for query, beat_at in beats.items():
-                if self._beats.get(query) == beat_at:
-                    del self._beats[query]
+            _drop_same(self._beats, beats)
+            _drop_same(self._states, states)
             dropped, self._dropped = self._dropped, 0
             self._wake.notify_all()
         if dropped:
@@ -144,3 +165,10 @@ class MetricsWriter:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _drop_same(queued: dict[str, _Told], written: Mapping[str, _Told]) -> None:
+    """Take away what was written, unless something newer has come meanwhile."""
+    for query, told in written.items():
+        if queued.get(query) is told:
+            del queued[query]

@@ -1,7 +1,8 @@
-"""Writes batch reports into the schema `ops`. Each function is done twice with the same result."""
+"""Writes what queries report into the schema `ops`. Each function is done twice with the same result."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
 from pipelines.contracts.histogram import Histogram
-from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample
+from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample, QueryState
 
 _Item = TypeVar("_Item")
 KEPT_PER_GROUP = 20
@@ -21,6 +22,7 @@ _LONGEST_TEXT = 400
 _DEAD_LETTER_COLUMNS = (
     'topic, partition, "offset", ingested_at, stage, reason, field, detail, value_preview, value_bytes'
 )
+_STATE_COLUMNS = [column.name for column in fields(QueryState)]
 _ROW_COLUMNS = 'table_name, topic, partition, "offset", line_number, ingested_at, "row"'
 
 
@@ -33,8 +35,27 @@ def write_beat(cursor: Cursor, query: str, beat_at: float) -> None:
     )
 
 
+def write_state(cursor: Cursor, told: QueryState) -> None:
+    """Note how a query stands, unless something newer is known."""
+    values = {**asdict(told), "last_error": _first_line(told.last_error)}
+    news = ", ".join(f"{column} = excluded.{column}" for column in _STATE_COLUMNS)
+    cursor.execute(
+        f"""insert into ops.queries ({", ".join(_STATE_COLUMNS)})
+        values ({", ".join(f"%({column})s" for column in _STATE_COLUMNS)})
+        on conflict (query) do update set {news}
+        where excluded.seen_at >= queries.seen_at""",  # noqa: S608 - constants
+        values,
+    )
+
+
+def _first_line(text: str | None) -> str | None:
+    lines = [line.strip() for line in _storable(text or "").splitlines() if line.strip()]
+    return lines[0][:_LONGEST_TEXT] if lines else None
+
+
 def write_report(cursor: Cursor, report: BatchReport) -> None:
     """Write one batch: its row, the totals, the newest rows and dead letters. One transaction."""
+    write_beat(cursor, report.query, report.committed_at.timestamp())
     before = _batch_before(cursor, report)
     _write_batch(cursor, report)
     _add_to_totals(cursor, "rows", report.rows, before[0])

@@ -11,13 +11,11 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE
+from pipelines.connectors.names import LAND_BRONZE
 from pipelines.contracts.fields import REASONS
 from pipelines.contracts.histogram import Histogram, percentile
+from pipelines.runtime.watching.observe_queries import LAYERS, query_states
 from pipelines.runtime.watching.reports import DeadLetterExample
-
-LAYERS = {LAND_BRONZE: "bronze", CLEAN_SILVER: "silver"}
-"""Which layer a streaming query makes readable."""
 
 _ALL_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _SETTLED = timedelta(seconds=5)
@@ -74,30 +72,6 @@ class LatestRow:
     row: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class StreamState:
-    """When a streaming query was last heard of. `alive_at` moves also while it has nothing to do."""
-
-    query: str
-    layer: str
-    alive_at: datetime
-    committed_at: datetime | None
-    batch_id: int | None
-    duration_ms: int | None
-
-
-def stream_states(connection: Connection) -> list[StreamState]:
-    """The state of every query that ever reported, by name."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """select query, greatest(beat_at, committed_at), committed_at, batch_id, duration_ms
-            from (select distinct on (query) query, committed_at, batch_id, duration_ms from ops.batches
-                order by query, committed_at desc, batch_id desc) newest
-            full join ops.heartbeats using (query) order by query"""
-        )
-        return [StreamState(query, LAYERS.get(query, query), *rest) for query, *rest in cursor]
-
-
 def event_rate(connection: Connection, *, now: datetime, seconds: int = 180) -> RateSeries:
     """Events that reached the broker in each of the last `seconds`, from the ages of bronze's rows.
 
@@ -122,11 +96,11 @@ def event_rate(connection: Connection, *, now: datetime, seconds: int = 180) -> 
 
 def _known_until(connection: Connection, now: datetime) -> float:
     """Epoch second below which every event has landed: the newest batch's start, or later when idle."""
-    states = [state for state in stream_states(connection) if state.query == LAND_BRONZE]
+    states = [state for state in query_states(connection, now=now) if state.query == LAND_BRONZE]
     if not states:
         return 0.0
     state = states[0]
-    idle_until = min(state.alive_at, now) - _SETTLED
+    idle_until = min(state.alive_at or _ALL_TIME, now) - _SETTLED
     if state.committed_at is None or state.committed_at < idle_until:
         return idle_until.timestamp()
     return (state.committed_at - timedelta(milliseconds=state.duration_ms or 0)).timestamp()

@@ -1,9 +1,9 @@
-"""What a streaming query reports about one batch."""
+"""What a streaming query reports: each of its batches, and how it stands."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 PREVIEW_BYTES = 2048
 
@@ -42,6 +42,30 @@ class BatchReport:
     ages_ms: Sequence[tuple[int, int]] = ()
     latest: Sequence[tuple[str, Mapping[str, Any]]] = ()
     dead_letters: Sequence[DeadLetterExample] = ()
+
+
+@dataclass(frozen=True)
+class QueryState:
+    """How a streaming query stands at `seen_at`. Times are aware; null: not known, or does not apply.
+
+    `state`, which it has been in from `since`: `waiting` for its next start after a fault, at `retry_at`;
+    `failed`, not started again; `stopped`, drained. `restarts`: starts after faults since the driver
+    started. `last_error`: the newest fault, also when the query runs again; its first line is kept.
+    `lag_records`: records of the source that no committed batch covers yet. `watermark`: lower bound of
+    the event times still expected. `state_rows`, `state_bytes`: what is remembered between batches.
+    """
+
+    query: str
+    state: Literal["starting", "running", "waiting", "failed", "stopped"]
+    since: datetime
+    seen_at: datetime
+    restarts: int = 0
+    last_error: str | None = None
+    retry_at: datetime | None = None
+    lag_records: int | None = None
+    watermark: datetime | None = None
+    state_rows: int | None = None
+    state_bytes: int | None = None
 
 
 def preview(value: bytes | None) -> str:

@@ -56,7 +56,7 @@ function judge() {
   if (pulse.read_at === null) return ["stale", "Postgres does not answer: no figures yet"];
   const age = ago(pulse.read_at, pulse.now);
   if (age > SILENT_MS) return ["stale", `Postgres does not answer: figures are ${seconds(age)} old`];
-  const streams = pulse.streams ?? [];
+  const streams = pulse.queries ?? [];
   if (!streams.length) return ["waiting", "Waiting for the first batch"];
   const stopped = streams.filter((one) => ago(one.alive_at, pulse.now) > STOPPED_MS);
   if (stopped.length) {
