@@ -2,7 +2,15 @@
 
 from pipelines.runtime.embedded.endpoints import Endpoints, PostgresEndpoint
 from pipelines.runtime.embedded.jars import ensure_jars
-from pipelines.runtime.embedded.stack import ServiceStatus, down, endpoints, running_stack, status, up
+from pipelines.runtime.embedded.stack import (
+    ServiceStatus,
+    down,
+    endpoints,
+    postgres_endpoint,
+    running_stack,
+    status,
+    up,
+)
 from pipelines.runtime.embedded.versions import service_versions
 
 __all__ = [
@@ -12,6 +20,7 @@ __all__ = [
     "down",
     "endpoints",
     "ensure_jars",
+    "postgres_endpoint",
     "running_stack",
     "service_versions",
     "status",

@@ -78,10 +78,18 @@ def endpoints(settings: Settings, *, names: Names) -> Endpoints:
     running = {name: _running_port(name, records, names) for name in _EMBEDDED if name not in outside}
     return Endpoints(
         kafka=settings.kafka.bootstrap or f"{ports.LOCALHOST}:{running['kafka']}",
-        postgres=_postgres_endpoint(settings, names, running.get("postgres")),
+        postgres=postgres_endpoint(settings, names=names),
         mlflow=settings.mlflow.tracking_uri or f"http://{ports.LOCALHOST}:{running['mlflow']}",
         embedded=frozenset(running),
     )
+
+
+def postgres_endpoint(settings: Settings, *, names: Names) -> PostgresEndpoint:
+    """Where the database answers, whatever the others do. Raises `ServiceError` when it is not running."""
+    if "postgres" in external_services(settings):
+        return external_postgres(settings.postgres)
+    port = _running_port("postgres", StateFile(names=names).read(), names)
+    return EmbeddedPostgres(settings=settings.postgres, names=names).endpoint(port)
 
 
 def status(settings: Settings, *, names: Names) -> list[ServiceStatus]:
@@ -173,12 +181,6 @@ def _running_port(name: str, records: dict[str, ServiceRecord], names: Names) ->
             f"(see {names.logs / name}.log): start it with `clicklake up`."
         )
     return record.port
-
-
-def _postgres_endpoint(settings: Settings, names: Names, port: int | None) -> PostgresEndpoint:
-    if port is None:
-        return external_postgres(settings.postgres)
-    return EmbeddedPostgres(settings=settings.postgres, names=names).endpoint(port)
 
 
 def _external_status(name: str, settings: Settings) -> ServiceStatus:
