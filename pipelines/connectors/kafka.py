@@ -67,7 +67,7 @@ def ensure_topics(
                 _check_created(response["topics"])
                 admin.wait_for_topics([topic.name for topic in missing])
     except KafkaError as error:
-        raise ServiceError(_unreachable(bootstrap, error)) from None
+        raise ServiceError(unreachable(bootstrap, error)) from None
     return [topic.name for topic in missing]
 
 
@@ -102,11 +102,12 @@ def end_offsets(bootstrap: str, topics: Iterable[str]) -> dict[tuple[str, int], 
         finally:
             consumer.close()
     except KafkaError as error:
-        raise ServiceError(_unreachable(bootstrap, error)) from None
+        raise ServiceError(unreachable(bootstrap, error)) from None
     return {(place.topic, place.partition): offset for place, offset in found.items()}
 
 
-def _unreachable(bootstrap: str, error: BaseException) -> str:
+def unreachable(bootstrap: str, error: BaseException) -> str:
+    """The sentence for an error of the client."""
     what = str(error) or type(error).__name__
     return f"Kafka at {bootstrap} does not answer as needed ({what}); `clicklake status` shows the services."
 
@@ -137,7 +138,7 @@ class Producer:
                 request_timeout_ms=_REQUEST_TIMEOUT_MS,
             )
         except KafkaError as error:
-            raise ServiceError(_unreachable(bootstrap, error)) from None
+            raise ServiceError(unreachable(bootstrap, error)) from None
 
     @property
     def acked(self) -> Counter[str]:
@@ -149,19 +150,32 @@ class Producer:
         """Records given up on, by topic."""
         return Counter(self._failed)
 
-    def send(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
-        """Hand over one record. Raises `ServiceError` when an earlier one, or this one, was lost."""
+    def send(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers = (),
+        partition: int | None = None,
+    ) -> None:
+        """Hand over one record, its partition by the key unless given.
+
+        Raises `ServiceError` when an earlier one, or this one, was lost.
+        """
         if self._first_error is not None:
-            raise ServiceError(_unreachable(self._bootstrap, self._first_error))
+            raise ServiceError(unreachable(self._bootstrap, self._first_error))
         with self._changed:
             while self._unacked >= _MAX_UNACKED:
                 self._changed.wait()
             self._unacked += 1
         try:
-            future = self._client.send(topic, value=value, key=key, headers=list(headers))
+            future = self._client.send(
+                topic, value=value, key=key, headers=list(headers), partition=partition
+            )
         except KafkaError as error:
             self._settle(topic, error)
-            raise ServiceError(_unreachable(self._bootstrap, error)) from None
+            raise ServiceError(unreachable(self._bootstrap, error)) from None
         future.add_callback(self._on_ack)
         future.add_errback(self._on_error, topic)
 
@@ -170,11 +184,11 @@ class Producer:
         try:
             self._client.flush(timeout=_DELIVERY_TIMEOUT_MS / 1000)
         except KafkaError as error:
-            raise ServiceError(_unreachable(self._bootstrap, error)) from None
+            raise ServiceError(unreachable(self._bootstrap, error)) from None
         with self._changed:  # the client is done with a batch a moment before its callbacks are
             self._changed.wait_for(lambda: self._unacked == 0, timeout=_CALLBACK_SECONDS)
         if self._first_error is not None:
-            raise ServiceError(_unreachable(self._bootstrap, self._first_error))
+            raise ServiceError(unreachable(self._bootstrap, self._first_error))
 
     def close(self) -> None:
         """Release the connections; what is unacknowledged gets two seconds more, and is not counted after."""

@@ -16,6 +16,8 @@ from pipelines.contracts.fields import MICROS_PER_SECOND, Field, Invalid, check_
 from pipelines.contracts.topic import PROPERTIES, VALID_FROM, TopicSpec
 
 KNOWN_AT_HEADER = "clicklake-known-at"
+ORIGIN_HEADER = "clicklake-origin"
+"""Names the dead letter that a record was sent again for; its value is `contracts/origin.py`'s."""
 FUTURE_TOLERANCE_MICROS = 5 * 60 * MICROS_PER_SECOND
 YEAR_2000_MICROS = 946_684_800 * MICROS_PER_SECOND
 MAX_LINES = 1000

@@ -1,0 +1,74 @@
+"""Bounded reads of Kafka: the records between two positions, then no more."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from pipelines.connectors.kafka import unreachable
+from pipelines.contracts.positions import Vector
+from pipelines.errors import ServiceError
+
+_BOOTSTRAP_TIMEOUT_MS = 10_000
+_POLL_MS = 500
+_SILENT_SECONDS = 20.0
+
+
+class ReadRecord(NamedTuple):
+    """A record as it lies in Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+def records_between(bootstrap: str, starts: Vector, ends: Vector) -> Iterator[ReadRecord]:
+    """The records of the partitions of `ends` before those offsets, in each partition's order.
+
+    A partition begins at its offset in `starts`, or with what the broker still holds. Raises
+    `ServiceError` when the broker cannot be reached or gives nothing for 20 seconds.
+    """
+    bounds = {
+        TopicPartition(*place): end for place, end in ends.items() if max(starts.get(place, 0), 0) < end
+    }
+    if not bounds:
+        return
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap,
+            bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS,
+            auto_offset_reset="earliest",
+        )
+        with closing(consumer):
+            consumer.assign(list(bounds))
+            for place in bounds:
+                consumer.seek(place, starts.get((place.topic, place.partition), 0))
+            yield from _read_to(bounds, consumer, bootstrap)
+    except KafkaError as error:
+        raise ServiceError(unreachable(bootstrap, error)) from None
+
+
+def _read_to(
+    bounds: dict[TopicPartition, int], consumer: KafkaConsumer, bootstrap: str
+) -> Iterator[ReadRecord]:
+    pending, silent_since = set(bounds), time.monotonic()
+    while pending:
+        polled = consumer.poll(timeout_ms=_POLL_MS)
+        for place, records in polled.items():
+            for r in records:
+                if r.offset < bounds[place]:
+                    yield ReadRecord(r.topic, r.partition, r.offset, r.key, r.value, r.headers)
+        # The place reached decides, not a count: compaction leaves offsets without a record.
+        reached = {place for place in pending if consumer.position(place) >= bounds[place]}
+        pending -= reached
+        consumer.pause(*reached)
+        if polled or reached:
+            silent_since = time.monotonic()
+        elif time.monotonic() - silent_since > _SILENT_SECONDS:
+            raise ServiceError(unreachable(bootstrap, TimeoutError("it gives no records")))
