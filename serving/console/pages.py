@@ -22,7 +22,7 @@ _SECURITY = {
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FILES = {"/": "index.html"} | {
     f"/static/{name}": name
-    for name in ("page.css", "page.js", "draw.js", "details.js", "format.js", "icon.svg")
+    for name in ("page.css", "page.js", "draw.js", "details.js", "queries.js", "format.js", "icon.svg")
 }
 
 

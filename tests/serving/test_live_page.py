@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from pipelines.runtime.watching.metrics import BatchReport, DeadLetterExample, MetricsWriter
+from pipelines.runtime.watching.metrics import BatchReport, DeadLetterExample, MetricsWriter, QueryState
 from serving.server import listen, url_of
 from tests.relay import relay_to
 
@@ -92,6 +92,21 @@ class TestLive:
             assert [row["event_id"] for row in table["rows"]] == ["e2", "e1"]
             first(url, "pulse", lambda data: data["totals"] == {"silver.events": 10})
 
+    def test_tells_how_each_query_stands(self, web, database):
+        now = datetime.now(UTC)
+        url = web(postgres=database)
+        with closing(MetricsWriter(database)) as writer:
+            writer.record(report(1))
+            told = QueryState("clean_silver", "waiting", now, now, last_error="<b>", lag_records=7)
+            writer.state(told)
+            assert writer.flush()
+            (query,) = first(url, "pulse", lambda data: data.get("queries"))["queries"]
+            assert (query["state"], query["last_error"], query["lag_records"]) == ("waiting", "<b>", 7)
+            assert (query["batch_p50_ms"], query["batch_id"], query["rows_last_minute"]) == (500, 1, 5)
+            assert datetime.fromisoformat(query["since"]) == now
+            writer.state(replace(told, state="running", seen_at=now + timedelta(seconds=1)))
+            first(url, "pulse", lambda data: data["queries"][0]["state"] == "running")
+
     def test_parts_that_did_not_change_are_not_sent_again(self, web, database):
         url = web(postgres=database)
         with closing(MetricsWriter(database)) as writer:
@@ -150,6 +165,7 @@ class TestLive:
         assert "unsafe" not in policy
         for path, kind in (
             ("page.js", "text/javascript"),
+            ("queries.js", "text/javascript"),
             ("page.css", "text/css"),
             ("icon.svg", "image/svg+xml"),
         ):

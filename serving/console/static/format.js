@@ -16,6 +16,15 @@ export function duration(ms) {
   return `${tenth.format(ms / 3_600_000)} h`;
 }
 
+/* How long ago, in whole seconds, minutes, hours or days; what lies ahead counts as nought. */
+export function age(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
+  return `${whole.format(Math.floor(seconds / 86_400))} d`;
+}
+
 /* A time of the lake: ISO text (UTC when it names no zone) or UTC microseconds. */
 export function clockTime(value) {
   const text = typeof value === "string" && !/(Z|[+-]\d\d:?\d\d)$/.test(value) ? `${value}Z` : value;

@@ -2,11 +2,10 @@
 
 import { showLetters, showTable } from "./details.js";
 import { drawChart } from "./draw.js";
-import { duration, element, number, rate, setText, short, visible } from "./format.js";
+import { age, duration, element, number, rate, setText, short, visible } from "./format.js";
+import { judgeQueries, showQueries } from "./queries.js";
 
 const SILENT_MS = 4000;
-const STOPPED_MS = 20_000;
-const IDLE_MS = 10_000;
 const SPEED_WINDOW_MS = 10_000;
 let pulse = null;
 let heardAt = null;
@@ -14,7 +13,6 @@ let source = null;
 let totalsBefore = [];
 
 const byId = (id) => document.getElementById(id);
-const ago = (from, to) => new Date(to) - new Date(from);
 
 function connect() {
   source = new EventSource("/v1/live");
@@ -37,6 +35,7 @@ function show() {
   if (!pulse.rate) return;
   showRate();
   for (const layer of ["bronze", "silver"]) showLayer(layer);
+  showQueries(pulse.queries, readAt());
   showTotals();
   byId("letters-empty").hidden = Object.keys(pulse.rejects).length > 0;
 }
@@ -46,28 +45,28 @@ function showStatus() {
   byId("status").dataset.state = state;
   setText("status-text", text);
   document.body.classList.toggle("stale", state === "stale");
+  document.body.classList.toggle("outdated", outdated() !== null);
   setText("clock", `${new Date().toISOString().slice(0, 19).replace("T", " ")} UTC`);
 }
 
 function judge() {
   if (heardAt === null) return ["waiting", "Connecting"];
-  const silence = performance.now() - heardAt;
-  if (silence > SILENT_MS) return ["stale", `No connection: figures are ${duration(Math.floor(silence / 1000) * 1000)} old`];
-  if (pulse.read_at === null) return ["stale", "Postgres does not answer: no figures yet"];
-  const age = ago(pulse.read_at, pulse.now);
-  if (age > SILENT_MS) return ["stale", `Postgres does not answer: figures are ${seconds(age)} old`];
-  const streams = pulse.queries ?? [];
-  if (!streams.length) return ["waiting", "Waiting for the first batch"];
-  const stopped = streams.filter((one) => ago(one.alive_at, pulse.now) > STOPPED_MS);
-  if (stopped.length) {
-    const longest = Math.max(...stopped.map((one) => ago(one.alive_at, pulse.now)));
-    return ["stale", `Streams stopped (${stopped.map((one) => one.layer).join(", ")}): last heard of ${seconds(longest)} ago`];
-  }
-  const idle = streams.every((one) => one.committed_at === null || ago(one.committed_at, pulse.now) > IDLE_MS);
-  return idle ? ["idle", "Live, nothing arriving"] : ["live", "Live"];
+  const why = outdated();
+  return why ? ["stale", why] : judgeQueries(pulse.queries ?? [], readAt());
 }
 
-const seconds = (ms) => duration(ms < 120_000 ? Math.floor(ms / 1000) * 1000 : ms).replace(/\.0+ s/, " s");
+/* While Postgres is away a query is not blamed for being silent. */
+const readAt = () => pulse.read_at ?? pulse.now;
+
+/* Why the figures are not those of now, or null. */
+function outdated() {
+  if (heardAt === null) return null;
+  const silence = performance.now() - heardAt;
+  if (silence > SILENT_MS) return `No connection: figures are ${age(silence)} old`;
+  if (pulse.read_at === null) return "Postgres does not answer: no figures yet";
+  const old = new Date(pulse.now) - new Date(pulse.read_at);
+  return old > SILENT_MS ? `Postgres does not answer: figures are ${age(old)} old` : null;
+}
 
 function showRate() {
   const values = pulse.rate.per_second;
@@ -80,6 +79,8 @@ function showRate() {
   setText("rate-mean", rate(mean(known)));
   setText("rate-peak", rate(peak));
   setText("landed", number(landed.reduce((sum, [, rows]) => sum + rows, 0)));
+  setText("duplicates", number(pulse.totals["silver.duplicates"] ?? 0));
+  setText("set-aside", number(Object.values(pulse.rejects).reduce((sum, count) => sum + count, 0)));
   drawChart(byId("rate-chart"), { series: [{ values, area: true }], format: short, seconds: values.length, floor: 5 });
   byId("rate-chart").setAttribute("aria-label",
     `Events per second in the last three minutes: now ${rate(mean(recent))}, on average ${rate(mean(known))}, at most ${rate(peak)}`);
