@@ -9,6 +9,7 @@ from pathlib import Path
 from jobs.entry import run_job
 from pipelines.connectors.names import Names
 from pipelines.errors import CheckFailed
+from pipelines.runtime.embedded import broker_of
 from pipelines.runtime.streams.conservation_check import check_lake
 from pipelines.runtime.streams.session import open_session
 from pipelines.settings import Settings
@@ -21,14 +22,14 @@ def run(settings: Settings, arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     spark = open_session(settings, names, app="check_conservation")
-    result = check_lake(spark, names)
+    result = check_lake(spark, names, bootstrap=broker_of(settings, names))
     spark.stop()
-    for row in [*result.days, *result.gaps]:
+    for row in [*result.days, *result.gaps, *result.late_repeats]:
         sys.stdout.write(json.dumps(row) + "\n")
     if options.report:
         options.report.write_text(json.dumps(result.as_data()))
     if not result.holds:
-        raise CheckFailed("conservation does not hold: see the rows with lost, extra, doubled or missing.")
+        raise CheckFailed("conservation does not hold: see the rows that are not sound.")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession  # noqa: TID251 - only named: the driver op
 
 from jobs.entry import run_job
 from pipelines.connectors.names import Names
+from pipelines.runtime.embedded import broker_of
 from pipelines.runtime.streams.conservation_check import check_lake
 from pipelines.runtime.streams.driver import run_streams
 from pipelines.settings import Settings
@@ -28,7 +29,8 @@ def run(settings: Settings, arguments: Sequence[str]) -> None:
 
     def check(spark: SparkSession, names: Names) -> None:
         if options.check:
-            options.check.write_text(json.dumps(check_lake(spark, names).as_data()))
+            result = check_lake(spark, names, bootstrap=broker_of(settings, names))
+            options.check.write_text(json.dumps(result.as_data()))
 
     run_streams(settings, available_now=options.available_now, wait_seconds=options.wait, at_rest=check)
 

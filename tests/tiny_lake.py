@@ -1,6 +1,6 @@
 """A lake of a few hundred simulated records, made without Spark: the real parser, real Delta tables."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -9,12 +9,18 @@ import pyarrow as pa
 from deltalake import CommitProperties, write_deltalake
 
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
-from pipelines.contracts.arrow import arrow_type
+from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.delivery import Delivery
-from pipelines.contracts.lake import BRONZE, all_tables
+from pipelines.contracts.lake import BRONZE, DUPLICATES, IDENTITIES, all_tables
 from pipelines.contracts.positions import Coverage
 from pipelines.contracts.tables import TableSpec
-from pipelines.silver.arrow_parser import ArrowParser
+from pipelines.settings import conf_dir
+from pipelines.settings.traffic import load_traffic_rules
+from pipelines.silver.arrow_parser import ArrowParser, parsed_schema, parsed_tables
+from pipelines.silver.deduplication import Deduplicator
+from pipelines.silver.enrichment import Enrichment
+from pipelines.silver.reading import RecordReader
+from pipelines.silver.settling import duplicate_rows, identity_rows, rows_of
 from pipelines.simulator import ShopConfig, Simulation
 
 START = 1_760_000_000_000_000
@@ -69,27 +75,38 @@ def _landed(deliveries: list[Delivery]) -> list[Record]:
     return records
 
 
+class Empty:
+    """The history of a lake that is just begun."""
+
+    def records(self, firsts, *, bound):
+        """No records."""
+        names = ("topic", "partition", "offset", "ingested_at", "record_key", "fingerprint")
+        types = (pa.string(), pa.int32(), pa.int64(), pa.timestamp("us", "UTC"), pa.binary(), pa.int64())
+        return pa.schema(list(zip(names, types, strict=True))).empty_table()
+
+    def links(self, firsts):
+        """No links."""
+        return pa.table({"topic": []})
+
+
 def _write(names: Names, records: list[Record]) -> None:
-    tables: dict[str, list[pa.Table]] = defaultdict(list)
-    tables[BRONZE.name].append(_table(records, BRONZE))
-    for batch in ArrowParser({})(iter([*_table(records, BRONZE).to_batches()])):
-        name = batch.column("table")[0].as_py()
-        struct = batch.column(name.partition(".")[2])
-        tables[name].append(pa.table(struct.flatten(), names=[field.name for field in struct.type]))
+    bronze = _table(records, BRONZE)
+    reader = RecordReader({}, Enrichment(load_traffic_rules(conf_dir()), None))
+    parsed = pa.Table.from_batches(ArrowParser(reader)(bronze.to_batches()), schema=parsed_schema())
+    verdict = Deduplicator(Empty()).judge(parsed)
+    assert not verdict.conflicts
+    tables = {BRONZE.name: bronze}
+    tables |= {
+        spec.name: rows_of(parsed, spec, without=verdict.set_aside) for spec in parsed_tables().values()
+    }
+    tables[DUPLICATES.name] = duplicate_rows(parsed, verdict)
+    tables[IDENTITIES.name] = identity_rows(parsed, verdict)
     ends = Counter((record["topic"], record["partition"]) for record in records)
     for spec in all_tables().values():
-        schema = arrow_schema(spec)
-        parts = [part.select(spec.column_names).cast(schema) for part in tables[spec.name]]
-        content = pa.concat_tables(parts) if parts else schema.empty_table()
         query = LAND_BRONZE if spec == BRONZE else CLEAN_SILVER
         coverage = CommitProperties(custom_metadata={"userMetadata": Coverage(query, 0, ends).encode()})
         path, folders = names.table(spec.name), list(spec.partitions)
-        write_deltalake(path, content, partition_by=folders, commit_properties=coverage)
-
-
-def arrow_schema(spec: TableSpec) -> pa.Schema:
-    """The Arrow schema of a declared table."""
-    return pa.schema([pa.field(c.name, arrow_type(c.type), c.nullable) for c in spec.columns])
+        write_deltalake(path, tables[spec.name], partition_by=folders, commit_properties=coverage)
 
 
 def _table(rows: list[Record], spec: TableSpec) -> pa.Table:

@@ -1,18 +1,21 @@
-"""Delta tables: made and checked from their spec, appended to once, asked for their positions.
+"""Delta tables: made and checked from their spec, asked for their positions.
 
 A lake in a local folder is made and asked by delta-rs, in milliseconds; one in an object store by
-Spark, which has its credentials. In both cases Spark alone writes rows.
+Spark, which has its credentials.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from delta.tables import DeltaTable as SparkDeltaTable
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import TableNotFoundError
-from pyspark.sql import DataFrame, SparkSession  # noqa: TID251 - connectors speak to the session
+from pyspark.sql import SparkSession  # noqa: TID251 - connectors speak to the session
+from pyspark.sql import functions as F
 
-from pipelines.contracts.arrow import arrow_type
+from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.positions import Coverage, Vector, furthest
 from pipelines.contracts.tables import TableSpec
 from pipelines.errors import LakeError
@@ -35,18 +38,6 @@ def is_local(path: str) -> bool:
     return "://" not in path
 
 
-def append_once(rows: DataFrame, path: str, *, app_id: str, coverage: Coverage) -> None:
-    """Append the batch's rows; the same `app_id` and batch a second time changes nothing."""
-    (
-        rows.write.format("delta")
-        .mode("append")
-        .option("txnAppId", app_id)
-        .option("txnVersion", coverage.batch_id)
-        .option("userMetadata", coverage.encode())
-        .save(path)
-    )
-
-
 def last_positions(spark: SparkSession, paths: Sequence[str], *, query: str) -> Vector:
     """The furthest positions that the query's commits to these tables carry; empty before the first."""
     return furthest(
@@ -64,20 +55,20 @@ def local_commits(path: str) -> list[str | None]:
         return []
 
 
+def read_since(spark: SparkSession, path: str, columns: Sequence[str], *, since: datetime) -> pa.Table:
+    """The rows that arrived since then, brought here: for bounded looks back."""
+    if is_local(path):
+        arrived = (pc.field("ingested_at") >= since) & (pc.field("ingested_date") >= since.date())
+        return DeltaTable(path).to_pyarrow_dataset().to_table(columns=list(columns), filter=arrived)
+    rows = spark.read.format("delta").load(path)
+    recent = rows.where((F.col("ingested_date") >= since.date()) & (F.col("ingested_at") >= since))
+    return recent.select(*columns).toArrow()
+
+
 def positions_in(commits: Iterable[str | None], query: str) -> list[Vector]:
-    """The positions among commits' user metadata that are the query's."""
+    """The positions of the query's whole batches among commits' user metadata."""
     found = (Coverage.decode(text) for text in commits)
-    return [one.positions for one in found if one is not None and one.query == query]
-
-
-def arrow_schema(spec: TableSpec) -> pa.Schema:
-    """The Arrow schema of a declared table, with nullability and comments."""
-    return pa.schema(
-        [
-            pa.field(c.name, arrow_type(c.type), c.nullable, metadata={"comment": c.comment})
-            for c in spec.columns
-        ]
-    )
+    return [one.positions for one in found if one is not None and one.query == query and one.complete]
 
 
 def _properties(spec: TableSpec) -> dict[str, str | None]:

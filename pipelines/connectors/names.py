@@ -59,6 +59,11 @@ class Names:
         return self.var_dir / "tmp"
 
     @property
+    def failpoint_ledger(self) -> Path:
+        """Which failpoints have fired in this run."""
+        return self.var_dir / "run" / "failpoints.txt"
+
+    @property
     def spark_scratch(self) -> Path:
         """Spark's own temporary files."""
         return self.var_dir / "spark"

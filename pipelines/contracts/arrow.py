@@ -3,6 +3,8 @@
 import pyarrow as pa
 from pyspark.sql import types as T
 
+from pipelines.contracts.tables import TableSpec
+
 _SIMPLE: dict[type[T.DataType], pa.DataType] = {
     T.StringType: pa.string(),
     T.LongType: pa.int64(),
@@ -21,3 +23,13 @@ def arrow_type(kind: T.DataType) -> pa.DataType:
     if isinstance(kind, T.ArrayType):
         return pa.list_(arrow_type(kind.elementType))
     return _SIMPLE[type(kind)]
+
+
+def arrow_schema(spec: TableSpec) -> pa.Schema:
+    """The Arrow schema of a declared table, with nullability and comments."""
+    return pa.schema(
+        [
+            pa.field(c.name, arrow_type(c.type), c.nullable, metadata={"comment": c.comment})
+            for c in spec.columns
+        ]
+    )

@@ -16,18 +16,28 @@ Vector = Mapping[tuple[str, int], int]
 
 @dataclass(frozen=True)
 class Coverage:
-    """What `query` covers once its batch `batch_id` is committed."""
+    """What `query` covers once its batch `batch_id` is committed.
+
+    A batch that writes several tables is `complete` with the last of them only: what lies before
+    that commit can be seen half written.
+    """
 
     query: str
     batch_id: int
     positions: Vector
+    complete: bool = True
 
     def encode(self) -> str:
-        """The commit's user metadata: `{"query", "batch_id", "positions": {topic: {partition: next}}}`."""
+        """The commit's user metadata: a JSON object; `positions` is topic → partition → next offset."""
         nested: dict[str, dict[str, int]] = {}
         for (topic, partition), offset in sorted(self.positions.items()):
             nested.setdefault(topic, {})[str(partition)] = offset
-        content = {"query": self.query, "batch_id": self.batch_id, "positions": nested}
+        content = {
+            "query": self.query,
+            "batch_id": self.batch_id,
+            "positions": nested,
+            "complete": self.complete,
+        }
         return msgspec.json.encode(content).decode()
 
     @classmethod
@@ -44,13 +54,14 @@ class Coverage:
             for topic, partitions in found.positions.items()
             for partition, offset in partitions.items()
         }
-        return cls(found.query, found.batch_id, positions)
+        return cls(found.query, found.batch_id, positions, found.complete)
 
 
 class _Metadata(msgspec.Struct):
     query: str
     batch_id: int
     positions: dict[str, dict[int, int]]
+    complete: bool = True
 
 
 def furthest(vectors: Iterable[Vector]) -> dict[tuple[str, int], int]:

@@ -2,6 +2,15 @@
 
 from pipelines.settings.folder import conf_dir
 from pipelines.settings.load import child_environment, load_settings
-from pipelines.settings.tree import Binding, Secret, Settings, Stream
+from pipelines.settings.tree import Binding, Secret, Settings, Stream, TableStream
 
-__all__ = ["Binding", "Secret", "Settings", "Stream", "child_environment", "conf_dir", "load_settings"]
+__all__ = [
+    "Binding",
+    "Secret",
+    "Settings",
+    "Stream",
+    "TableStream",
+    "child_environment",
+    "conf_dir",
+    "load_settings",
+]

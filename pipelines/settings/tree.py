@@ -1,13 +1,19 @@
 """The settings, as one frozen typed tree. What each key means is said in `conf/base.yaml`."""
 
+from difflib import get_close_matches
+from functools import cache
 from typing import Annotated, Literal
 
 import msgspec
+
+from pipelines.contracts.topics import all_topics
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Pace = Annotated[float, msgspec.Meta(ge=0)]
+SHORTEST_KEY = 16
+"""Characters of the key of pseudonyms."""
 
 
 class Secret:
@@ -77,10 +83,17 @@ class Spark(_Section, frozen=True):
 
 
 class Stream(_Section, frozen=True):
-    """The pace of one streaming query. `max_records` bounds the intake of one batch."""
+    """The pace of a query that reads Kafka. `max_records` bounds the intake of one batch."""
 
     trigger_seconds: Pace
     max_records: Count
+
+
+class TableStream(_Section, frozen=True):
+    """The pace of a query that reads a Delta table. `max_mib` bounds the files of one batch, compressed."""
+
+    trigger_seconds: Pace
+    max_mib: Count
 
 
 class Binding(_Section, frozen=True):
@@ -88,6 +101,25 @@ class Binding(_Section, frozen=True):
 
     topic: str
     mapping: str
+
+
+class Poll(_Section, frozen=True):
+    """A query of an existing database whose rows are the present versions of a topic's keys."""
+
+    topic: str
+    query: str
+    every_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60
+    deletes: bool = True
+
+
+class PolledPostgres(_Section, frozen=True):
+    """The database that is polled. `host` null: clicklake's own server and account."""
+
+    host: str | None
+    port: Port
+    database: str | None
+    user: str | None
+    password: Secret | None
 
 
 class Http(_Section, frozen=True):
@@ -111,6 +143,33 @@ class Simulator(_Section, frozen=True):
     broken_share: Share
 
 
+class Privacy(_Section, frozen=True):
+    """Which fields silver replaces by pseudonyms, once there is a `key` to make them with."""
+
+    key: Secret | None
+    fields: list[str]
+
+    def __post_init__(self) -> None:
+        if self.key is not None and len(self.key.reveal()) < SHORTEST_KEY:
+            raise ValueError(
+                f"its key has fewer than {SHORTEST_KEY} characters, so that it could be guessed: "
+                "make one with `openssl rand -hex 32`"
+            )
+        known = _pseudonymous_fields()
+        for name in self.fields:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                hint = f"did you mean `{near[0]}`" if near else f"such are {', '.join(sorted(known))}"
+                raise ValueError(f"`{name}` is no id or free text of the data contract; {hint}")
+
+
+@cache
+def _pseudonymous_fields() -> frozenset[str]:
+    """Ids and texts of any record. A text with a fixed vocabulary would lose its meaning."""
+    fields = [field for topic in all_topics().values() for field in (*topic.fields, *topic.lines)]
+    return frozenset(field.name for field in fields if field.kind in ("id", "text") and not field.choices)
+
+
 class Settings(_Section, frozen=True):
     """Everything that may differ between deployments. See `conf/base.yaml` for each key."""
 
@@ -122,7 +181,11 @@ class Settings(_Section, frozen=True):
     mlflow: Mlflow
     spark: Spark
     bronze: Stream
-    silver: Stream
+    silver: TableStream
     bindings: list[Binding]
+    polls: list[Poll]
+    polled_postgres: PolledPostgres
+    failpoints: list[str]
+    privacy: Privacy
     http: Http
     simulator: Simulator

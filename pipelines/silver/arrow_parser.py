@@ -2,28 +2,40 @@
 
 A parsed record is one silver row or one dead letter. It carries its table, its position, and the
 row in the struct column named after the table; the other struct columns are null. So one pass over
-bronze feeds every silver table.
+bronze feeds every silver table. Of every event and order the envelope says what deduplication needs:
+which record it is, what it says and whom it names.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.contracts.arrow import arrow_type
-from pipelines.contracts.lake import DEAD_LETTERS, silver_tables
-from pipelines.contracts.parsing import KNOWN_AT_HEADER, RawRecord, Reject, Row, parse_record
-from pipelines.contracts.tables import TableSpec
-from pipelines.contracts.topics import all_topics
-from pipelines.contracts.translation import Translator
+from pipelines.contracts.fingerprint import record_key
+from pipelines.contracts.lake import DEAD_LETTERS, IDENTITIES, silver_tables
+from pipelines.contracts.parsing import Reject, Row
+from pipelines.contracts.tables import POSITION_COLUMNS, TIMESTAMP, TableSpec
+from pipelines.silver.reading import RecordReader, Rows
 
 PREVIEWS_PER_TABLE = 3
 _PREVIEW_BYTES = 300
-_POSITION = ("topic", "partition", "offset", "ingested_at", "ingested_date")
-_ENVELOPE = ("table", "reason", *_POSITION, "preview")
-_MICROS_PER_DAY = 86_400_000_000
+_POSITION = tuple(column.name for column in POSITION_COLUMNS)
+_RAW = ("key", "value", "headers")
+_SUBJECT = ("visitor_id", "user_id", "event_id", "occurred_at", "known_at", "fingerprint")
+ENVELOPE = ("table", "reason", *_POSITION, "record_key", "link_key", *_SUBJECT, "preview")
+KEYED_TABLES = tuple(spec.name for spec in silver_tables().values() if "fingerprint" in spec.column_names)
+"""The tables whose records have an id of their own, and are deduplicated."""
+_TYPES = dict.fromkeys(ENVELOPE, pa.string()) | {
+    **{column.name: arrow_type(column.type) for column in POSITION_COLUMNS},
+    **dict.fromkeys(("record_key", "link_key"), pa.binary()),
+    **dict.fromkeys(("occurred_at", "known_at"), arrow_type(TIMESTAMP)),
+    "fingerprint": pa.int64(),
+}
 
 
 def parsed_tables() -> dict[str, TableSpec]:
@@ -34,122 +46,131 @@ def parsed_tables() -> dict[str, TableSpec]:
 
 def parsed_schema() -> pa.Schema:
     """Arrow schema of parsed records: the envelope, then one struct a table."""
-    envelope = DEAD_LETTERS.schema()
-    fields = [pa.field("table", pa.string()), pa.field("reason", pa.string())]
-    fields += [pa.field(name, arrow_type(envelope[name].dataType)) for name in _POSITION]
-    fields.append(pa.field("preview", pa.string()))
+    fields = [pa.field(name, _TYPES[name]) for name in ENVELOPE]
     fields += [pa.field(name, arrow_type(spec.schema())) for name, spec in parsed_tables().items()]
     return pa.schema(fields)
 
 
-class ArrowParser:
-    """Callable for `mapInArrow`. `translators` translate the messages of bound topics."""
+@dataclass
+class _Parsed:
+    """Rows of one table, and the place of the record in the batch that each was made from."""
 
-    def __init__(self, translators: Mapping[str, Translator]) -> None:
-        self._translators = dict(translators)
+    rows: list[Row] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)
+
+
+class ArrowParser:
+    """Callable for `mapInArrow`."""
+
+    def __init__(self, reader: RecordReader) -> None:
+        self._reader = reader
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Parsed records of the batches, one output batch a table that has rows."""
-        schema, tables = parsed_schema(), parsed_tables()
-        by_name = {spec.name: name for name, spec in tables.items()}
+        schema = parsed_schema()
         for batch in batches:
-            rows: dict[str, list[Row]] = defaultdict(list)
-            for topic, records in _by_topic(batch).items():
-                self._parse_topic(topic, records, rows)
-            for table, parsed in rows.items():
-                yield _to_batch(table, by_name[table], parsed, schema)
+            for table, parsed in self._parse(batch).items():
+                yield _to_batch(table, parsed, batch, schema)
 
-    def _parse_topic(self, topic: str, records: list[Row], rows: dict[str, list[Row]]) -> None:
-        translator = self._translators.get(topic)
-        if translator is None:
-            spec = all_topics()[topic]
-            for record in records:
-                _add(record, spec.table, parse_record(_raw(record), spec), rows)
-            return
-        for record, translated in zip(records, translator([r["value"] for r in records]), strict=True):
-            for table, outcome in _parse_translated(record, translated):
-                _add(record, table, outcome, rows)
+    def _parse(self, batch: pa.RecordBatch) -> dict[str, _Parsed]:
+        tables: dict[str, _Parsed] = defaultdict(_Parsed)
+        for topic, (sources, records) in _by_topic(batch).items():
+            for source, outcome in zip(sources, self._reader.outcomes(topic, records), strict=True):
+                rows = _dead_letter(outcome) if isinstance(outcome, Reject) else outcome
+                for table, row in rows:
+                    parsed = tables[table]
+                    parsed.rows.append(row)
+                    parsed.sources.append(source)
+        return tables
 
 
-def _parse_translated(record: Row, translated: Any) -> list[tuple[str, list[Row] | Reject]]:
-    """Outcomes of one bound message: all its rows, or the first reject alone."""
-    if isinstance(translated, Reject):
-        return [(DEAD_LETTERS.name, translated)]
-    outcomes: list[tuple[str, list[Row] | Reject]] = []
-    for topic, value, known_at in translated:
-        headers = record["headers"] or ()
-        if known_at is not None:
-            headers = (*headers, {"key": KNOWN_AT_HEADER, "value": known_at.encode()})
-        raw = _raw({**record, "value": value, "headers": headers})
-        spec = all_topics()[topic]
-        outcome = parse_record(raw, spec)
-        if isinstance(outcome, Reject):
-            return [(DEAD_LETTERS.name, outcome)]
-        outcomes.append((spec.table, outcome))
-    return outcomes
+def _dead_letter(reject: Reject) -> Rows:
+    return [(DEAD_LETTERS.name, reject._asdict())]
 
 
-def _by_topic(batch: pa.RecordBatch) -> dict[str, list[Row]]:
+def _by_topic(batch: pa.RecordBatch) -> dict[str, tuple[list[int], list[dict[str, Any]]]]:
+    topics = batch.column("topic").to_pylist()
     micros = batch.column("ingested_at").cast(pa.int64()).to_pylist()
-    names = ("topic", "partition", "offset", "key", "value", "headers")
-    columns = [batch.column(name).to_pylist() for name in names]
-    grouped: dict[str, list[Row]] = defaultdict(list)
-    for moment, *values in zip(micros, *columns, strict=True):
-        record = dict(zip(names, values, strict=True))
-        record["ingested_at"] = moment
-        record["ingested_date"] = moment // _MICROS_PER_DAY
-        grouped[record["topic"]].append(record)
+    raw = [batch.column(name).to_pylist() for name in _RAW]
+    grouped: dict[str, tuple[list[int], list[dict[str, Any]]]] = defaultdict(lambda: ([], []))
+    for source, (topic, ingested_at, key, value, headers) in enumerate(
+        zip(topics, micros, *raw, strict=True)
+    ):
+        sources, records = grouped[topic]
+        sources.append(source)
+        records.append({"key": key, "value": value, "headers": headers, "ingested_at": ingested_at})
     return grouped
 
 
-def _raw(record: Row) -> RawRecord:
-    headers = [(h["key"], h["value"]) for h in record["headers"] or ()]
-    return RawRecord(record["key"], record["value"], headers, record["ingested_at"])
+def _to_batch(table: str, parsed: _Parsed, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    rows, struct = parsed.rows, table.partition(".")[2]
+    sources = pa.array(parsed.sources, pa.int32())
+    given = {name: batch.column(name).take(sources) for name in (*_POSITION, *_RAW)}
+    columns: dict[str, pa.Array] = {name: given[name] for name in _POSITION}
+    columns["table"] = pa.array([table] * len(rows), pa.string())
+    columns["reason"] = pa.array([row.get("reason") for row in rows], pa.string())
+    if table in KEYED_TABLES:
+        columns |= _identity(table, rows, given)
+    children = [
+        given[child.name].cast(child.type) if child.name in given else _values(rows, child.name, child.type)
+        for child in schema.field(struct).type
+    ]
+    columns[struct] = pa.StructArray.from_arrays(children, fields=list(schema.field(struct).type))
+    columns["preview"] = _previews(rows, given)
+    return pa.RecordBatch.from_arrays(
+        [
+            columns[one.name].cast(one.type) if one.name in columns else pa.nulls(len(rows), one.type)
+            for one in schema
+        ],
+        schema=schema,
+    )
 
 
-def _add(record: Row, table: str, outcome: list[Row] | Reject, rows: dict[str, list[Row]]) -> None:
-    if isinstance(outcome, Reject):
-        rows[DEAD_LETTERS.name].append({**record, **outcome._asdict()})
-        return
-    position = {name: record[name] for name in _POSITION}
-    for row in outcome:
-        row.update(position)
-        rows[table].append(row)
+def _identity(table: str, rows: Sequence[Row], given: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """Which record each row is, what it says, whom it names. Of an order's lines the first speaks for all."""
+    topics, partitions = given["topic"].to_pylist(), given["partition"].to_pylist()
+    keys: list[bytes | None] = []
+    links: list[bytes | None] = []
+    for topic, partition, row in zip(topics, partitions, rows, strict=True):
+        first, visitor, user = row.get("line_number", 1) == 1, row["visitor_id"], row["user_id"]
+        keys.append(record_key(f"{topic}/{partition}", table, visitor, row["event_id"]) if first else None)
+        links.append(record_key("", IDENTITIES.name, visitor, user) if first and user is not None else None)
+    said = {name: _values(rows, name, _TYPES[name]) for name in _SUBJECT}
+    return said | {"record_key": pa.array(keys, pa.binary()), "link_key": pa.array(links, pa.binary())}
 
 
-def _to_batch(table: str, struct: str, rows: list[Row], schema: pa.Schema) -> pa.RecordBatch:
-    arrays = []
-    previews: list[str | None] = [None] * len(rows)
-    previews[-PREVIEWS_PER_TABLE:] = [_preview(row) for row in rows[-PREVIEWS_PER_TABLE:]]
-    for field in schema:
-        if field.name == "table":
-            arrays.append(pa.array([table] * len(rows), field.type))
-        elif field.name == "preview":
-            arrays.append(pa.array(previews, field.type))
-        elif field.name in _ENVELOPE:
-            arrays.append(_column(rows, field))
-        elif field.name == struct:
-            children = [_column(rows, child) for child in field.type]
-            arrays.append(pa.StructArray.from_arrays(children, fields=list(field.type)))
-        else:
-            arrays.append(pa.nulls(len(rows), field.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+def _values(rows: Sequence[Row], name: str, kind: pa.DataType) -> pa.Array:
+    values = [row.get(name) for row in rows]
+    return pa.array(values, pa.int64()).cast(kind) if pa.types.is_timestamp(kind) else pa.array(values, kind)
 
 
-def _column(rows: list[Row], field: pa.Field) -> pa.Array:
-    values = [row.get(field.name) for row in rows]
-    if pa.types.is_timestamp(field.type):
-        return pa.array(values, pa.int64()).cast(field.type)
-    if pa.types.is_date32(field.type):
-        return pa.array(values, pa.int32()).cast(field.type)
-    return pa.array(values, field.type)
+def _previews(rows: Sequence[Row], given: dict[str, pa.Array]) -> pa.Array:
+    shown = range(max(0, len(rows) - PREVIEWS_PER_TABLE), len(rows))
+    texts: list[str | None] = [None] * len(rows)
+    micros = pc.cast(given["ingested_at"], pa.int64())
+    for place in shown:
+        position = {name: given[name][place].as_py() for name in ("topic", "partition", "offset")}
+        position["ingested_at"] = micros[place].as_py()
+        texts[place] = _preview(position | rows[place], given["value"][place].as_py())
+    return pa.array(texts, pa.string())
 
 
-def _preview(row: Row) -> str:
-    shown = {name: value for name, value in row.items() if value is not None}
-    if "value" in shown:
-        shown["value_bytes"] = len(shown["value"])
-        shown["value"] = shown["value"][:_PREVIEW_BYTES].decode(errors="replace")
-    for name in ("headers", "key", "ingested_date"):
-        shown.pop(name, None)
+def _preview(row: Row, value: bytes | None) -> str:
+    shown = {name: content for name, content in row.items() if content is not None}
+    shown.pop("fingerprint", None)
+    if "reason" in row:
+        shown["value_bytes"] = len(value or b"")
+        shown["value"] = (value or b"")[:_PREVIEW_BYTES].decode(errors="replace")
     return msgspec.json.encode(shown).decode()
+
+
+def letter_previews(letters: pa.Table) -> list[tuple[str, str]]:
+    """A few dead letters that deduplication made, as JSON."""
+    shown = letters.slice(max(0, letters.num_rows - PREVIEWS_PER_TABLE))
+    micros = pc.cast(shown["ingested_at"], pa.int64()).to_pylist()
+    hidden = {"key", "headers", "ingested_date", "value"}
+    found = []
+    for row, ingested_at in zip(shown.to_pylist(), micros, strict=True):
+        plain = {name: content for name, content in row.items() if name not in hidden}
+        found.append((DEAD_LETTERS.name, _preview(plain | {"ingested_at": ingested_at}, row["value"])))
+    return found

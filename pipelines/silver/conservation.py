@@ -6,13 +6,13 @@ Positions are compared one by one; nothing is counted by subtraction.
 from collections.abc import Sequence
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipelines.contracts.lake import POSITION_KEY
 from pipelines.contracts.tables import TableSpec
 
-SILVER, TOMBSTONE, DEAD_LETTER = "silver", "tombstone", "dead_letter"
+SILVER, TOMBSTONE, DEAD_LETTER, DUPLICATE = "silver", "tombstone", "dead_letter", "duplicate"
 
 
 def fates_of(rows: DataFrame, spec: TableSpec, *, fate: str) -> DataFrame:
@@ -57,6 +57,7 @@ def conservation(positions: DataFrame) -> DataFrame:
             count(landed.isNotNull()).alias("bronze"),
             count(F.array_contains(fates, SILVER)).alias("silver"),
             count(F.array_contains(fates, TOMBSTONE)).alias("tombstones"),
+            count(F.array_contains(fates, DUPLICATE)).alias("duplicates"),
             count(F.array_contains(fates, DEAD_LETTER)).alias("dead_letters"),
             count(landed.isNotNull() & fates.isNull()).alias("lost"),
             count(landed.isNull()).alias("extra"),
@@ -67,13 +68,45 @@ def conservation(positions: DataFrame) -> DataFrame:
     )
 
 
-def offset_gaps(bronze: DataFrame) -> DataFrame:
-    """Offsets that bronze skips between its first and last of a partition. One row per partition.
+def below(rows: DataFrame, ends: DataFrame) -> DataFrame:
+    """The rows before the end of their partition; `ends` holds `topic, partition, until_offset`, few rows."""
+    bounded = rows.join(F.broadcast(ends), ["topic", "partition"])
+    return bounded.where(F.col("offset") < F.col("until_offset")).select(*rows.columns)
 
-    A compacted topic may skip offsets by right; any other gap is a loss between Kafka and bronze.
+
+def offset_gaps(bronze: DataFrame) -> DataFrame:
+    """Offsets that bronze skips within a partition. One row per gap `[from_offset, until_offset)`.
+
+    Not every gap is a loss: compaction and the markers of transactions leave some.
     """
-    return bronze.groupBy("topic", "partition").agg(
-        F.min("offset").alias("from_offset"),
-        (F.max("offset") + 1).alias("until_offset"),
-        (F.max("offset") + 1 - F.min("offset") - F.count_distinct("offset")).alias("missing"),
+    before = F.lag("offset").over(Window.partitionBy("topic", "partition").orderBy("offset"))
+    return (
+        bronze.select("topic", "partition", "offset")
+        .withColumn("from_offset", before + 1)
+        .where(F.col("offset") > F.col("from_offset"))
+        .select("topic", "partition", "from_offset", F.col("offset").alias("until_offset"))
+    )
+
+
+def late_repeats(records: DataFrame) -> DataFrame:
+    """Ids that have several silver records all the same: repeated past the bound or across partitions.
+
+    `records` are rows of a table with `visitor_id`, `event_id`. One row per topic: `repeated` counts
+    the records beyond the first that say the same, `contradicting` those that say something else.
+    """
+    identity = ["visitor_id", "event_id"]
+    once = records.select("topic", "partition", "offset", "fingerprint", *identity).distinct()
+    said = once.groupBy(*identity).agg(
+        F.min("topic").alias("topic"),
+        F.count(F.lit(1)).alias("records"),
+        F.count_distinct("fingerprint").alias("contents"),
+    )
+    return (
+        said.where("records > 1")
+        .groupBy("topic")
+        .agg(
+            F.sum(F.col("records") - F.col("contents")).alias("repeated"),
+            F.sum(F.col("contents") - 1).alias("contradicting"),
+        )
+        .orderBy("topic")
     )

@@ -9,12 +9,13 @@ from deltalake import CommitProperties, write_deltalake
 from pipelines.connectors.lake_reader import LakeReader, covered
 from pipelines.connectors.names import Names
 from pipelines.contracts.arrow import arrow_type
+from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.lake import BRONZE, all_tables
 from pipelines.contracts.positions import Coverage
 from pipelines.contracts.topics import all_topics
 from pipelines.errors import LakeError, SettingsError
 from tests.records import NOON, bronze_row
-from tests.tiny_lake import TinyLake, arrow_schema
+from tests.tiny_lake import TinyLake
 
 ZERO = {
     "string": "",

@@ -10,15 +10,16 @@ from pyspark.errors import StreamingQueryException
 
 from pipelines.connectors.kafka import Producer, ensure_topics, planned_topics
 from pipelines.connectors.lake_reader import LakeReader
-from pipelines.connectors.mapping import LiveTranslator, load_mapping
 from pipelines.connectors.names import LAND_BRONZE, Names
-from pipelines.contracts.lake import BRONZE
 from pipelines.errors import LakeError
-from pipelines.runtime.streams import lake_queries
+from pipelines.runtime.failpoints import arm, fired
+from pipelines.runtime.reading import record_reader
 from pipelines.runtime.streams.conservation_check import check_lake
-from pipelines.runtime.streams.lake_queries import clean_silver, ensure_lake, land_bronze
+from pipelines.runtime.streams.driver import ensure_lake
+from pipelines.runtime.streams.queries.clean_silver import clean_silver
+from pipelines.runtime.streams.queries.land_bronze import land_bronze
 from pipelines.runtime.streams.streaming import start_stream
-from pipelines.settings import Stream, conf_dir
+from pipelines.settings import Stream, TableStream, load_settings
 from tests.records import CLICK, ORDER
 
 pytestmark = [pytest.mark.spark, pytest.mark.services]
@@ -34,6 +35,7 @@ PURCHASE = {
     "Payment_status": "success",
 }
 PACE = Stream(trigger_seconds=1, max_records=1000)
+TABLE_PACE = TableStream(trigger_seconds=1, max_mib=32)
 
 
 class Silent:
@@ -61,11 +63,11 @@ def bound(stack):
 
 
 def run(spark, lake, stack, bound):
-    translators = {bound: LiveTranslator(load_mapping("attribution", folder=conf_dir() / "mappings"))}
+    reader = record_reader(load_settings(overrides=[f"bindings=[{{topic: {bound}, mapping: attribution}}]"]))
     ensure_lake(spark, lake)
     specs = [
         land_bronze(spark, bootstrap=stack.kafka, bound=[bound], stream=PACE),
-        clean_silver(spark, lake, translators=translators, stream=PACE),
+        clean_silver(spark, lake, reader=reader, stream=TABLE_PACE),
     ]
     for spec in specs:
         stream = start_stream(spark, spec, lake, Silent(), available_now=True)
@@ -119,36 +121,28 @@ def test_every_record_gets_its_fate_once(spark, stack, lake, bound):
         ("unknown_choice", False),
         ("unmapped", False),
     ]
-    assert check_lake(spark, lake).holds
+    assert check_lake(spark, lake, bootstrap=stack.kafka).holds
 
     before = {table: count(lake, table) for table in LakeReader(lake).tables}
     run(spark, lake, stack, bound)
     assert {table: count(lake, table) for table in LakeReader(lake).tables} == before
 
 
-def test_a_batch_written_twice_changes_nothing(spark, stack, lake, bound, monkeypatch):
+def test_a_batch_written_twice_changes_nothing(spark, stack, lake, bound):
     """The process dies after the tables are written and before the batch is recorded as done."""
     send(stack, [("clicks", b"v", {**CLICK, "event_id": uuid.uuid4().hex, "occurred_at": now()})])
-    original, died = lake_queries.append_all, []
-
-    def dies_after_writing(appends, names, **options):
-        original(appends, names, **options)
-        if not died and any(append.spec is BRONZE for append in appends):
-            died.append(options["coverage"].batch_id)
-            raise RuntimeError("killed")
-
-    monkeypatch.setattr(lake_queries, "append_all", dies_after_writing)
+    arm([f"{LAND_BRONZE}.after_batch=raise"], ledger=lake.failpoint_ledger)
     ensure_lake(spark, lake)
     spec = land_bronze(spark, bootstrap=stack.kafka, bound=[bound], stream=PACE)
     stream = start_stream(spark, spec, lake, Silent(), available_now=True)
-    with pytest.raises(StreamingQueryException, match="killed"):
+    with pytest.raises(StreamingQueryException, match="failpoint"):
         stream.query.awaitTermination()
-    assert died
+    assert fired(lake.failpoint_ledger)
     written = count(lake, "bronze.records")
     assert written > 0
 
     run(spark, lake, stack, bound)
-    result = check_lake(spark, lake)
+    result = check_lake(spark, lake, bootstrap=stack.kafka)
     assert result.holds, result
     assert count(lake, "bronze.records") >= written
 

@@ -24,7 +24,7 @@ from pipelines.runtime.embedded.jars import ensure_jars
 from pipelines.runtime.embedded.processes import tail
 from pipelines.runtime.embedded.progress import Progress
 from pipelines.runtime.embedded.stack import running_stack
-from pipelines.runtime.streams.lake_queries import landed_topics
+from pipelines.runtime.streams.queries.land_bronze import landed_topics
 from pipelines.runtime.streams.streams_file import StreamsFile
 from pipelines.settings import Settings
 

@@ -4,6 +4,7 @@ from pipelines.runtime.embedded.endpoints import Endpoints, PostgresEndpoint
 from pipelines.runtime.embedded.jars import ensure_jars
 from pipelines.runtime.embedded.stack import (
     ServiceStatus,
+    broker_of,
     down,
     endpoints,
     postgres_endpoint,
@@ -17,6 +18,7 @@ __all__ = [
     "Endpoints",
     "PostgresEndpoint",
     "ServiceStatus",
+    "broker_of",
     "down",
     "endpoints",
     "ensure_jars",

@@ -92,6 +92,16 @@ def postgres_endpoint(settings: Settings, *, names: Names) -> PostgresEndpoint:
     return EmbeddedPostgres(settings=settings.postgres, names=names).endpoint(port)
 
 
+def broker_of(settings: Settings, names: Names) -> str | None:
+    """Kafka's bootstrap list, or none when the embedded broker does not run."""
+    if settings.kafka.bootstrap:
+        return settings.kafka.bootstrap
+    try:
+        return f"{ports.LOCALHOST}:{_running_port('kafka', StateFile(names=names).read(), names)}"
+    except ServiceError:
+        return None
+
+
 def status(settings: Settings, *, names: Names) -> list[ServiceStatus]:
     """One row per service."""
     outside = external_services(settings)

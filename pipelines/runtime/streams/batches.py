@@ -1,60 +1,56 @@
-"""What every micro-batch does around its transform: count once, append once, report.
-
-Counting is one Spark job over the persisted batch; appends to several tables go side by side, each
-under its own transaction id so that a repeated batch changes nothing.
-"""
+"""What every micro-batch does around its transform: sum up, append each table once."""
 
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark import inheritable_thread_target
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
-from pipelines.connectors.delta import append_once
-from pipelines.connectors.names import Names
+from pipelines.connectors.delta_writer import DeltaWriter, Rows
 from pipelines.contracts.positions import Coverage, Vector, furthest
 from pipelines.contracts.tables import TableSpec
+from pipelines.runtime.failpoints import failpoint
 
+SMALL_BATCH = 20_000
+"""Records up to which a batch's rows are brought to the driver and written without Spark."""
 _FINE_MS, _COARSE_MS, _ROUGH_MS = 50, 1_000, 60_000
 
 
 @dataclass(frozen=True)
-class Group:
-    """Counted rows of one table, reason, Kafka partition and moment of arrival."""
+class BatchSummary:
+    """What a batch held. `arrivals`: (ms since 1970, how many); `previews`: (table, JSON of a row).
 
-    table: str
-    reason: str | None
-    topic: str
-    partition: int
-    arrived_ms: int
-    rows: int
-    last_offset: int
-    previews: tuple[str, ...]
+    `remembered`: records that the query keeps in memory for the batches to come.
+    """
+
+    positions: Vector
+    rows: Mapping[str, int]
+    rejects: Mapping[str, int]
+    arrivals: Sequence[tuple[int, int]]
+    previews: Sequence[tuple[str, str]] = ()
+    remembered: int | None = None
 
 
-def count_groups(batch: DataFrame, *, table: Column, reason: Column, preview: Column) -> list[Group]:
-    """The groups of a persisted batch, collected: bounded by the resolution of `arrived_ms`."""
-    arrived = F.unix_millis("ingested_at")
-    # A literal that changes with every batch would have Spark compile the plan anew with every batch.
-    age = F.lit(int(time.time()) // 600 * 600_000) - arrived
-    step = (
-        F.when(age < 200 * _FINE_MS, _FINE_MS).when(age < 600 * _COARSE_MS, _COARSE_MS).otherwise(_ROUGH_MS)
-    )
-    counted = batch.groupBy(
-        table.alias("table"),
-        reason.alias("reason"),
-        "topic",
-        "partition",
-        (F.floor(arrived / step) * step).alias("arrived_ms"),
-    ).agg(
-        F.count(F.lit(1)).alias("rows"),
-        F.max("offset").alias("last_offset"),
-        F.slice(F.collect_list(preview), 1, 3).alias("previews"),
-    )
-    return [Group(**{**row.asDict(), "previews": tuple(row["previews"])}) for row in counted.collect()]
+@dataclass(frozen=True)
+class BatchContext:
+    """What a batch needs to write once: the lake, under which transaction id, what was covered before."""
+
+    writer: DeltaWriter
+    query: str
+    app_id: str
+    batch_id: int
+    covered: Vector
+
+    def coverage(self, positions: Vector) -> Coverage:
+        """What the query covers once a batch that reaches these positions is written."""
+        return Coverage(self.query, self.batch_id, furthest([self.covered, positions]))
 
 
 @dataclass(frozen=True)
@@ -62,30 +58,62 @@ class Append:
     """Rows to append to one table."""
 
     spec: TableSpec
-    rows: DataFrame
+    rows: Rows
 
 
-def append_all(appends: Sequence[Append], names: Names, *, app_id: str, coverage: Coverage) -> None:
-    """Append to every table side by side; raises the first error after all have ended."""
+def append_all(appends: Sequence[Append], context: BatchContext, *, positions: Vector) -> None:
+    """Append to every table; only the last commit says that the batch is whole.
 
-    def append(one: Append) -> None:
-        path = names.table(one.spec.name)
-        append_once(one.rows, path, app_id=f"{app_id}:{one.spec.name}", coverage=coverage)
+    Spark's appends go side by side. Raises the first error after all have ended.
+    """
+    whole = context.coverage(positions)
+    part = replace(whole, complete=False)
+    *others, last = sorted(appends, key=lambda one: isinstance(one.rows, DataFrame))
+    frames = [one for one in others if isinstance(one.rows, DataFrame)]
+    for one in others:
+        if one not in frames:
+            _append(one, context, part)
+    if frames:
+        session = frames[0].rows.sparkSession
+        append = inheritable_thread_target(session)(_append)
+        with ThreadPoolExecutor(max_workers=len(frames)) as pool:
+            futures = [pool.submit(append, one, context, part) for one in frames]
+        for future in futures:
+            future.result()
+    _append(last, context, whole)
 
-    if not appends:
-        return
-    session = appends[0].rows.sparkSession
-    with ThreadPoolExecutor(max_workers=len(appends)) as pool:
-        futures = [pool.submit(inheritable_thread_target(session)(append), one) for one in appends]
-    for future in futures:
-        future.result()
+
+def _append(one: Append, context: BatchContext, coverage: Coverage) -> None:
+    failpoint(f"{context.query}.before_append:{one.spec.name}")
+    context.writer.append(one.spec, one.rows, app_id=f"{context.app_id}:{one.spec.name}", coverage=coverage)
+    failpoint(f"{context.query}.after_append:{one.spec.name}")
 
 
-def positions_of(groups: Sequence[Group]) -> Vector:
-    """The next offset after the groups' rows, by Kafka partition."""
-    return furthest({(group.topic, group.partition): group.last_offset + 1} for group in groups)
+def next_offsets(records: pa.Table) -> Vector:
+    """The next offset after the records, by Kafka partition."""
+    last = records.group_by(["topic", "partition"]).aggregate([("offset", "max")])
+    return {(row["topic"], row["partition"]): row["offset_max"] + 1 for row in last.to_pylist()}
 
 
-def tables_of(groups: Sequence[Group]) -> list[str]:
-    """The tables that the groups belong to, sorted."""
-    return sorted({group.table for group in groups})
+def count_by(records: pa.Table, column: str) -> dict[str, int]:
+    """Value → how many records hold it; null is not counted."""
+    counts = pc.value_counts(records[column].drop_null())
+    return {row["values"]: row["counts"] for row in counts.to_pylist()}
+
+
+def arrivals(records: pa.Table) -> list[tuple[int, int]]:
+    """When records reached the broker: (ms since 1970, how many), the older the rougher."""
+    arrived = pc.cast(records["ingested_at"], pa.int64()).to_numpy() // 1_000
+    age = time.time() * 1_000 - arrived
+    step = np.where(age < 200 * _FINE_MS, _FINE_MS, np.where(age < 600 * _COARSE_MS, _COARSE_MS, _ROUGH_MS))
+    moments, counts = np.unique(arrived // step * step, return_counts=True)
+    return list(zip(moments.tolist(), counts.tolist(), strict=True))
+
+
+def latest_previews(records: pa.Table, *, per_table: int) -> list[tuple[str, str]]:
+    """A few rows of each table as JSON, the last ones."""
+    shown = records.filter(pc.is_valid(records["preview"]))
+    found: dict[str, list[Any]] = defaultdict(list)
+    for table, text in zip(shown["table"].to_pylist(), shown["preview"].to_pylist(), strict=True):
+        found[table].append(text)
+    return [(table, text) for table, texts in found.items() for text in texts[-per_table:]]

@@ -3,32 +3,33 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 
-import structlog
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 
-from pipelines.connectors.mapping import LiveTranslator, load_mapping
+from pipelines.connectors.delta import ensure_table
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
-from pipelines.contracts.translation import Translator
+from pipelines.contracts.lake import all_tables
 from pipelines.errors import ClicklakeError, ServiceError
 from pipelines.runtime.embedded.endpoints import Endpoints
 from pipelines.runtime.embedded.locks import held
 from pipelines.runtime.embedded.stack import endpoints
+from pipelines.runtime.failpoints import arm
+from pipelines.runtime.reading import record_reader
 from pipelines.runtime.signals import stop_on
-from pipelines.runtime.streams.lake_queries import clean_silver, ensure_lake, land_bronze
+from pipelines.runtime.streams.queries.clean_silver import clean_silver
+from pipelines.runtime.streams.queries.land_bronze import land_bronze
 from pipelines.runtime.streams.session import open_session
 from pipelines.runtime.streams.streaming import RunningStream, StreamSpec, start_stream
 from pipelines.runtime.streams.streams_file import StreamsFile
+from pipelines.runtime.streams.supervisor import Supervisor
 from pipelines.runtime.watching.metrics import MetricsWriter
-from pipelines.settings import Settings, conf_dir
+from pipelines.settings import Settings
 
-log = structlog.get_logger(__name__)
 ALL_QUERIES = (LAND_BRONZE, CLEAN_SILVER)
 _POLL_SECONDS = 0.5
-_DRAIN_SECONDS = 30.0
 _LOCK_SECONDS = 5.0
 
 
@@ -54,14 +55,17 @@ def run_streams(
     dies, after the others have been drained.
     """
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
-    translators = load_translators(settings)
+    reader = record_reader(settings)
+    arm(settings.failpoints, ledger=names.failpoint_ledger)
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
     with _alone(names, queries):
         spark = open_session(settings, names, app="clicklake")
         ensure_lake(spark, names)
-        silver = clean_silver(spark, names, translators=translators, stream=settings.silver)
+        silver = clean_silver(spark, names, reader=reader, stream=settings.silver)
         services = wait_for_endpoints(settings, names, seconds=wait_seconds, stop=stop)
-        bronze = land_bronze(spark, bootstrap=services.kafka, bound=list(translators), stream=settings.bronze)
+        bronze = land_bronze(
+            spark, bootstrap=services.kafka, bound=bound_topics(settings), stream=settings.bronze
+        )
         specs = [spec for spec in (bronze, silver) if spec.name in queries]
         with closing(MetricsWriter(services.postgres.address())) as metrics:
             if available_now:
@@ -82,10 +86,15 @@ def _alone(names: Names, queries: Sequence[str]) -> Iterator[None]:
         yield
 
 
-def load_translators(settings: Settings) -> Mapping[str, Translator]:
-    """Translators of the bound topics. Raises `MappingError`."""
-    folder = conf_dir() / "mappings"
-    return {one.topic: LiveTranslator(load_mapping(one.mapping, folder=folder)) for one in settings.bindings}
+def bound_topics(settings: Settings) -> list[str]:
+    """The topics that are read through a mapping."""
+    return [one.topic for one in settings.bindings]
+
+
+def ensure_lake(spark: SparkSession, names: Names) -> None:
+    """Create every table that is not there. Raises `LakeError` on one of another schema."""
+    for spec in all_tables().values():
+        ensure_table(spark, spec, names.table(spec.name))
 
 
 def wait_for_endpoints(
@@ -118,21 +127,10 @@ def _run_until_stopped(
     metrics: MetricsWriter,
     stop: threading.Event,
 ) -> None:
-    running = [start_stream(spark, spec, names, metrics, available_now=False) for spec in specs]
+    supervisor = Supervisor(spark, specs, names, metrics)
+    supervisor.start()
     with StreamsFile(names).held_by([spec.name for spec in specs]):
-        _watch(running, stop, metrics)
-
-
-def _watch(running: Sequence[RunningStream], stop: threading.Event, metrics: MetricsWriter) -> None:
-    log.info("streams_running", queries=[stream.name for stream in running])
-    while not stop.wait(_POLL_SECONDS) and all(stream.query.isActive for stream in running):
-        for stream in running:
-            metrics.beat(stream.name)
-    for stream in running:
-        stream.drain(wait_seconds=_DRAIN_SECONDS)
-        log.info("query_stopped", query=stream.name)
-    for stream in running:
-        _raise_failure(stream)
+        supervisor.run(stop)
 
 
 def _raise_failure(stream: RunningStream) -> None:

@@ -3,52 +3,43 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
+from typing import Any
 
-import structlog
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines.connectors.delta import last_positions
+from pipelines.connectors.delta_writer import DeltaWriter
 from pipelines.connectors.names import Names
 from pipelines.contracts.lake import DEAD_LETTERS
-from pipelines.contracts.positions import Coverage, Vector, furthest
+from pipelines.contracts.positions import Vector
 from pipelines.errors import LakeError
-from pipelines.runtime.streams.batches import Group, positions_of
+from pipelines.runtime.failpoints import failpoint
+from pipelines.runtime.streams.batches import BatchContext, BatchSummary
 from pipelines.runtime.watching.metrics import MetricsWriter
 from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample
 
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class BatchContext:
-    """What a batch needs to write once: where, under which transaction id, and what was covered before."""
-
-    names: Names
-    query: str
-    app_id: str
-    batch_id: int
-    covered: Vector
-
-    def coverage(self, groups: Sequence[Group]) -> Coverage:
-        """What the query covers once these groups are written."""
-        return Coverage(self.query, self.batch_id, furthest([self.covered, positions_of(groups)]))
+BatchProcess = Callable[[DataFrame, BatchContext], BatchSummary | None]
+"""Writes one batch and sums it up; none when it is empty."""
 
 
 @dataclass(frozen=True)
 class StreamSpec:
-    """A streaming query: its source, its tables, and what it does with a batch, giving counted groups."""
+    """A streaming query: its source, its tables, and what it does with its batches.
+
+    `begin` is called at each start and gives the process of that run, with a memory of its own.
+    """
 
     name: str
     source: DataFrame
     tables: tuple[str, ...]
-    process: Callable[[DataFrame, BatchContext], list[Group]]
+    begin: Callable[[], BatchProcess]
     trigger_seconds: float
 
 
@@ -78,12 +69,24 @@ class Draining(Exception):  # noqa: N818 - it ends a batch that has not begun, n
     """The query is being stopped; the batch will be processed after the next start."""
 
 
+@dataclass
+class Progress:
+    """How far a run of a query has come; `error` is what its own batch raised."""
+
+    covered: Vector
+    began: int | None = None
+    committed: int | None = None
+    remembered: int | None = None
+    error: BaseException | None = None
+
+
 @dataclass(frozen=True)
 class RunningStream:
     """A started query."""
 
     query: StreamingQuery
     gate: Gate
+    progress: Progress = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -100,6 +103,8 @@ class RunningStream:
         found = self.query.exception()
         if found is None or Draining.__name__ in str(found):
             return None
+        if self.progress.error is not None:
+            return f"{type(self.progress.error).__name__}: {self.progress.error}".splitlines()[0]
         return str(found).strip().splitlines()[0]
 
 
@@ -111,20 +116,14 @@ def start_stream(
     covered = last_positions(spark, [names.table(table) for table in spec.tables], query=spec.name)
     _refuse_lost_checkpoint(spark, spec.name, names, covered)
     spark.sparkContext.setLocalProperty("spark.scheduler.pool", spec.name)
-    query_id = cache(partial(_query_id, spark, checkpoint))
-
-    gate = Gate()
+    gate, progress = Gate(), Progress(covered)
+    batches = _Batches(
+        spec, DeltaWriter(spark, names), progress, metrics, partial(_query_id, spark, checkpoint)
+    )
 
     def handle(batch: DataFrame, batch_id: int) -> None:
-        nonlocal covered
         with gate.passing():
-            started = time.monotonic()
-            context = BatchContext(names, spec.name, query_id(), batch_id, covered)
-            groups = spec.process(batch, context)
-            if groups:
-                covered = context.coverage(groups).positions
-                took = int((time.monotonic() - started) * 1000)
-                metrics.record(report_of(groups, query=spec.name, batch_id=batch_id, duration_ms=took))
+            batches.process(batch, batch_id)
 
     writer = spec.source.writeStream.queryName(spec.name).option("checkpointLocation", checkpoint)
     writer = (
@@ -132,7 +131,47 @@ def start_stream(
         if available_now
         else writer.trigger(processingTime=f"{spec.trigger_seconds} seconds")
     )
-    return RunningStream(writer.foreachBatch(handle).start(), gate)
+    return RunningStream(writer.foreachBatch(handle).start(), gate, progress)
+
+
+class _Batches:
+    """The batches of one run of a query, one after the other."""
+
+    def __init__(
+        self,
+        spec: StreamSpec,
+        writer: DeltaWriter,
+        progress: Progress,
+        metrics: MetricsWriter,
+        query_id: Callable[[], str],
+    ) -> None:
+        self._name = spec.name
+        self._process = spec.begin()
+        self._writer = writer
+        self._progress = progress
+        self._metrics = metrics
+        self._query_id = cache(query_id)
+
+    def process(self, batch: DataFrame, batch_id: int) -> None:
+        """Write the batch and report it. What it raises is kept for the supervisor."""
+        self._progress.began = batch_id
+        started = time.monotonic()
+        try:
+            failpoint(f"{self._name}.before_batch")
+            context = BatchContext(
+                self._writer, self._name, self._query_id(), batch_id, self._progress.covered
+            )
+            summary = self._process(batch, context)
+            failpoint(f"{self._name}.after_batch")
+        except BaseException as error:
+            self._progress.error = error
+            raise
+        self._progress.committed = batch_id
+        if summary is not None:
+            self._progress.covered = context.coverage(summary.positions).positions
+            self._progress.remembered = summary.remembered
+            took = int((time.monotonic() - started) * 1000)
+            self._metrics.record(report_of(summary, query=self._name, batch_id=batch_id, duration_ms=took))
 
 
 def _query_id(spark: SparkSession, checkpoint: str) -> str:
@@ -156,25 +195,18 @@ def _refuse_lost_checkpoint(spark: SparkSession, query: str, names: Names, cover
         ) from None
 
 
-def report_of(groups: list[Group], *, query: str, batch_id: int, duration_ms: int) -> BatchReport:
+def report_of(summary: BatchSummary, *, query: str, batch_id: int, duration_ms: int) -> BatchReport:
     """The report of a batch that has just been committed: freshness is taken at this moment."""
     now = time.time()
-    rows: dict[str, int] = {}
-    rejects: dict[str, int] = {}
-    latest: list[tuple[str, dict[str, object]]] = []
-    for group in groups:
-        rows[group.table] = rows.get(group.table, 0) + group.rows
-        if group.reason is not None:
-            rejects[group.reason] = rejects.get(group.reason, 0) + group.rows
-        latest.extend((group.table, json.loads(text)) for text in group.previews)
+    latest: list[tuple[str, dict[str, Any]]] = [(table, json.loads(text)) for table, text in summary.previews]
     return BatchReport(
         query=query,
         batch_id=batch_id,
         committed_at=datetime.fromtimestamp(now, UTC),
         duration_ms=duration_ms,
-        rows=rows,
-        rejects=rejects,
-        ages_ms=[(max(0, int(now * 1000) - group.arrived_ms), group.rows) for group in groups],
+        rows=summary.rows,
+        rejects=summary.rejects,
+        ages_ms=[(max(0, int(now * 1000) - arrived_ms), count) for arrived_ms, count in summary.arrivals],
         latest=[item for item in latest if item[0] != DEAD_LETTERS.name],
         dead_letters=[_example(row) for table, row in latest if table == DEAD_LETTERS.name],
     )

@@ -1,0 +1,1 @@
+"""The streaming queries of a lake, one file each."""

@@ -1,0 +1,145 @@
+"""`clean_silver`: bronze → silver rows, duplicates, identities and dead letters, in one pass."""
+
+from collections import Counter
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+
+from pipelines.connectors.delta_writer import Rows
+from pipelines.connectors.names import CLEAN_SILVER, Names
+from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, DUPLICATES, IDENTITIES, all_tables, silver_tables
+from pipelines.contracts.tables import TableSpec
+from pipelines.runtime.streams.batches import (
+    SMALL_BATCH,
+    Append,
+    BatchContext,
+    BatchSummary,
+    append_all,
+    arrivals,
+    count_by,
+    latest_previews,
+    next_offsets,
+)
+from pipelines.runtime.streams.silver_history import SilverHistory
+from pipelines.runtime.streams.streaming import BatchProcess, StreamSpec
+from pipelines.settings import TableStream
+from pipelines.silver.arrow_parser import ENVELOPE, KEYED_TABLES, PREVIEWS_PER_TABLE, letter_previews
+from pipelines.silver.deduplication import Deduplicator, Verdict
+from pipelines.silver.parse import drop_positions, keep_positions, keep_table, parse_records
+from pipelines.silver.reading import RecordReader
+from pipelines.silver.settling import (
+    conflict_letters,
+    drop_rows,
+    duplicate_rows,
+    identity_rows,
+    positions_table,
+    rows_of,
+)
+
+PARSED_INTO = {**silver_tables(), DEAD_LETTERS.name: DEAD_LETTERS}
+WRITTEN = (*PARSED_INTO, DUPLICATES.name, IDENTITIES.name)
+
+
+def clean_silver(
+    spark: SparkSession, names: Names, *, reader: RecordReader, stream: TableStream
+) -> StreamSpec:
+    """The query. Its memory of what it has seen begins with each start."""
+    bronze = (
+        spark.readStream.format("delta")
+        .option("maxBytesPerTrigger", f"{stream.max_mib}m")
+        .load(names.table(BRONZE.name))
+    )
+
+    def begin() -> BatchProcess:
+        return _CleanSilver(reader, Deduplicator(SilverHistory(spark, names)))
+
+    return StreamSpec(CLEAN_SILVER, bronze, WRITTEN, begin, stream.trigger_seconds)
+
+
+class _CleanSilver:
+    """Cleans batches in their order; remembers what it has seen between them."""
+
+    def __init__(self, reader: RecordReader, judge: Deduplicator) -> None:
+        self._reader = reader
+        self._judge = judge
+
+    def __call__(self, batch: DataFrame, context: BatchContext) -> BatchSummary | None:
+        records = batch.coalesce(batch.sparkSession.sparkContext.defaultParallelism)
+        parsed = parse_records(records, reader=self._reader).persist()
+        try:
+            envelope = parsed.select(*ENVELOPE).toArrow()
+            if not envelope.num_rows:
+                return None
+            verdict = self._judge.judge(envelope)
+            exceptions = _exceptions(batch, envelope, verdict)
+            small = envelope.num_rows <= SMALL_BATCH and context.writer.takes_arrow
+            tables = [PARSED_INTO[name] for name in count_by(envelope, "table")]
+            kept = _kept_rows(parsed, tables, verdict) if small else _kept_frames(parsed, tables, verdict)
+            positions = next_offsets(envelope)
+            append_all(_appends(kept, exceptions, batch.sparkSession), context, positions=positions)
+        finally:
+            parsed.unpersist()
+        return _summary(envelope, verdict, exceptions, remembered=self._judge.remembered)
+
+
+def _exceptions(batch: DataFrame, envelope: pa.Table, verdict: Verdict) -> dict[str, pa.Table]:
+    """Table → rows that deduplication adds to it."""
+    found = {
+        DUPLICATES.name: duplicate_rows(envelope, verdict),
+        IDENTITIES.name: identity_rows(envelope, verdict),
+    }
+    if verdict.conflicts:
+        wanted = batch.sparkSession.createDataFrame(positions_table(verdict.conflicts))
+        found[DEAD_LETTERS.name] = conflict_letters(keep_positions(batch, wanted).toArrow(), verdict)
+    return {name: rows for name, rows in found.items() if rows.num_rows}
+
+
+def _kept_rows(parsed: DataFrame, tables: list[TableSpec], verdict: Verdict) -> dict[str, Rows]:
+    collected = parsed.toArrow()
+    return {spec.name: rows_of(collected, spec, without=verdict.set_aside) for spec in tables}
+
+
+def _kept_frames(parsed: DataFrame, tables: list[TableSpec], verdict: Verdict) -> dict[str, Rows]:
+    frames: dict[str, Rows] = {}
+    for spec in tables:
+        rows = keep_table(parsed, spec)
+        if verdict.set_aside and spec.name in KEYED_TABLES:
+            rows = drop_positions(rows, rows.sparkSession.createDataFrame(positions_table(verdict.set_aside)))
+        frames[spec.name] = rows
+    return frames
+
+
+def _appends(kept: dict[str, Rows], exceptions: dict[str, pa.Table], spark: SparkSession) -> list[Append]:
+    """What is to be appended: one append a table, none without rows where that is known."""
+    rows = dict(kept)
+    for name, added in exceptions.items():
+        there = rows.get(name)
+        if there is None:
+            rows[name] = added
+        elif isinstance(there, DataFrame):
+            rows[name] = there.unionByName(spark.createDataFrame(added, there.schema))
+        else:
+            rows[name] = pa.concat_tables([there, added])
+    specs = all_tables()
+    return [
+        Append(specs[name], some)
+        for name, some in rows.items()
+        if isinstance(some, DataFrame) or some.num_rows
+    ]
+
+
+def _summary(
+    envelope: pa.Table, verdict: Verdict, exceptions: dict[str, pa.Table], *, remembered: int
+) -> BatchSummary:
+    kept = drop_rows(envelope, verdict.set_aside)
+    rows = Counter(count_by(kept, "table"))
+    rows.update({name: added.num_rows for name, added in exceptions.items()})
+    rejects = Counter(count_by(kept, "reason"))
+    letters = exceptions.get(DEAD_LETTERS.name)
+    if letters is not None:
+        rejects.update(count_by(letters, "reason"))
+    previews = latest_previews(kept, per_table=PREVIEWS_PER_TABLE)
+    previews += letter_previews(letters) if letters is not None else []
+    return BatchSummary(
+        next_offsets(envelope), dict(rows), dict(rejects), arrivals(envelope), previews, remembered
+    )

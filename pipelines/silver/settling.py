@@ -1,0 +1,98 @@
+"""From parsed records and a verdict to the rows of each silver table, as Arrow. No Spark in here."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.contracts.arrow import arrow_schema
+from pipelines.contracts.lake import DEAD_LETTERS, DUPLICATES, IDENTITIES, POSITION_KEY
+from pipelines.contracts.tables import TableSpec
+from pipelines.silver.deduplication import HOUR, Verdict
+from pipelines.silver.keyed_batch import Position
+
+
+def rows_of(parsed: pa.Table, spec: TableSpec, *, without: set[Position]) -> pa.Table:
+    """The rows of one table among the parsed records, but for those of some positions."""
+    mine = drop_rows(parsed.filter(pc.equal(parsed["table"], spec.name)), without)
+    struct = mine[spec.name.partition(".")[2]].combine_chunks()
+    columns = dict(zip((field.name for field in struct.type), struct.flatten(), strict=True))
+    schema = arrow_schema(spec)
+    return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def duplicate_rows(envelope: pa.Table, verdict: Verdict) -> pa.Table:
+    """Rows of `silver.duplicates`: one per position that repeats an earlier one."""
+    found = _first_rows(envelope, verdict.repeats)
+    repeated = [verdict.repeats[position] for position in _positions(found)]
+    return _table(DUPLICATES, found, record_table=found["table"], repeats_offset=repeated)
+
+
+def identity_rows(envelope: pa.Table, verdict: Verdict) -> pa.Table:
+    """Rows of `silver.identities`: one per position that names visitor and user for the first time."""
+    linked = envelope.filter(pc.is_valid(envelope["link_key"]))
+    found = _first_rows(linked, verdict.links)
+    seen_at = pc.cast(found["ingested_at"], pa.int64()).to_numpy()
+    hours = pa.array(seen_at // HOUR * HOUR, found.schema.field("ingested_at").type)
+    return _table(IDENTITIES, found, seen_hour=hours)
+
+
+def conflict_letters(raw: pa.Table, verdict: Verdict) -> pa.Table:
+    """Rows of `silver.dead_letters` of the records in conflict, given their bronze records."""
+    details = [f"offset {verdict.conflicts[position]} has other content" for position in _positions(raw)]
+    return _table(
+        DEAD_LETTERS,
+        raw,
+        stage=["deduplicate"] * len(details),
+        reason=["conflicting_id"] * len(details),
+        field=["event_id"] * len(details),
+        detail=details,
+    )
+
+
+def drop_rows(rows: pa.Table, positions: set[Position]) -> pa.Table:
+    """The rows that lie at none of the positions."""
+    if not positions:
+        return rows
+    found = (position not in positions for position in _positions(rows))
+    return rows.filter(pa.array(np.fromiter(found, dtype=bool, count=rows.num_rows)))
+
+
+def positions_table(positions: Iterable[Position]) -> pa.Table:
+    """The positions as rows `topic, partition, offset`."""
+    columns = zip(*sorted(positions), strict=True)
+    types = (pa.string(), pa.int32(), pa.int64())
+    arrays = [pa.array(values, kind) for values, kind in zip(columns, types, strict=True)]
+    return pa.table(arrays, names=list(POSITION_KEY))
+
+
+def _first_rows(envelope: pa.Table, positions: Iterable[Position]) -> pa.Table:
+    """The first row with a key at each of the positions, in the envelope's order."""
+    wanted, chosen = set(positions), []
+    if wanted:
+        keyed = pc.is_valid(envelope["record_key"]).to_pylist()
+        for index, position in enumerate(_positions(envelope)):
+            if position in wanted and keyed[index]:
+                wanted.discard(position)
+                chosen.append(index)
+    return envelope.take(pa.array(chosen, pa.int64()))
+
+
+def _positions(rows: pa.Table) -> list[Position]:
+    columns = (rows[name].to_pylist() for name in ("topic", "partition", "offset"))
+    return list(zip(*columns, strict=True))
+
+
+def _table(spec: TableSpec, found: pa.Table, **columns: Any) -> pa.Table:
+    """The found rows in the spec's columns, those given by name added."""
+    schema = arrow_schema(spec)
+    arrays = [columns[name] if name in columns else found[name] for name in schema.names]
+    return pa.table(
+        [
+            pa.array(values, column.type) if isinstance(values, list) else values.cast(column.type)
+            for values, column in zip(arrays, schema, strict=True)
+        ],
+        schema=schema,
+    )
