@@ -11,6 +11,7 @@ from pipelines.contracts.fields import Invalid
 MAX_VALUE_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 _SCAN_LIMIT = 80
+_BACKSLASH = ord("\\")
 
 _decoder = msgspec.json.Decoder()
 
@@ -21,24 +22,41 @@ def decode_value(value: bytes | None) -> dict[str, Any]:
         raise Invalid("empty_value")
     if len(value) > MAX_VALUE_BYTES:
         raise Invalid("too_large", None, f"{len(value)} bytes, limit {MAX_VALUE_BYTES}")
-    decoded = decode_avro(value) if value[:2] == MARKER else _decode_json(value)
+    if value[:2] == MARKER:
+        decoded = decode_avro(value)
+    else:
+        decoded = decode_json(value)
+        # Counting is cheap, so that only suspects are walked.
+        if may_be_deep(value) and _depth(decoded) > MAX_DEPTH:
+            raise Invalid("too_deep", None, f"limit {MAX_DEPTH}")
     if type(decoded) is not dict:
         raise Invalid("not_an_object", None, type(decoded).__name__)
     return decoded
 
 
-def _decode_json(value: bytes) -> Any:
-    # Counting brackets is an upper bound of the depth; only suspects are walked.
-    suspect = value.count(b"{") + value.count(b"[") > MAX_DEPTH
+def is_plain(value: bytes) -> bool:
+    r"""Whether it is no Avro, not too large, and without texts that hold NUL or half a surrogate pair.
+
+    JSON takes control characters as `\u` escapes only, and UTF-8 has no form for half a pair.
+    """
+    if len(value) > MAX_VALUE_BYTES or value[:2] == MARKER:
+        return False
+    return _BACKSLASH not in value or b"\\u" not in value
+
+
+def may_be_deep(value: bytes) -> bool:
+    """Whether the JSON may be nested too deep: its brackets are an upper bound of its depth."""
+    return value.count(b"{") + value.count(b"[") > MAX_DEPTH
+
+
+def decode_json(value: bytes) -> Any:
+    """What the JSON text holds, the depth not looked at. Raises `Invalid` of stage decode."""
     try:
-        decoded = _decoder.decode(value)
+        return _decoder.decode(value)
     except RecursionError:
         raise Invalid("too_deep", None, f"limit {MAX_DEPTH}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _why_not_json(value, str(error)) from None
-    if suspect and _depth(decoded) > MAX_DEPTH:
-        raise Invalid("too_deep", None, f"limit {MAX_DEPTH}")
-    return decoded
 
 
 def _why_not_json(value: bytes, message: str) -> Invalid:

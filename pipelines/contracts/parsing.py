@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pipelines.contracts.decoding import decode_value
+from pipelines.contracts.decoding import decode_json, decode_value, is_plain, may_be_deep
 from pipelines.contracts.fields import MICROS_PER_SECOND, Field, Invalid, check_characters, read_time
-from pipelines.contracts.topic import PROPERTIES, VALID_FROM, TopicSpec
+from pipelines.contracts.quick_reading import QuickReader
+from pipelines.contracts.topic import LINES, PROPERTIES, VALID_FROM, TopicSpec
 
 KNOWN_AT_HEADER = "clicklake-known-at"
 ORIGIN_HEADER = "clicklake-origin"
@@ -74,12 +75,26 @@ def _readers(topic: TopicSpec) -> tuple[_Readers, _Readers]:
     return _Readers.of(topic.fields), _Readers.of(topic.lines)
 
 
+@cache
+def _quick_readers(topic: TopicSpec) -> tuple[QuickReader, QuickReader]:
+    return QuickReader(topic.fields), QuickReader(topic.lines)
+
+
 def parse_record(raw: RawRecord, topic: TopicSpec) -> list[Row] | Reject:
     """Silver rows of the record (one, or one a line), or why there are none.
 
     A null value on a compacted topic gives its tombstone row: the key and `is_deleted` alone.
     Rows hold `known_at` and the topic's columns; positions are added by the caller.
     """
+    try:
+        rows = _read_quickly(raw, topic)
+    except Invalid:
+        rows = None
+    return parse_exactly(raw, topic) if rows is None else rows
+
+
+def parse_exactly(raw: RawRecord, topic: TopicSpec) -> list[Row] | Reject:
+    """The definition of `parse_record`: the rules one by one; the first that is broken is the reason."""
     try:
         known_at = _known_at(raw)
         if topic.compacted and raw.value is None and raw.key:
@@ -88,32 +103,62 @@ def parse_record(raw: RawRecord, topic: TopicSpec) -> list[Row] | Reject:
     except Invalid as broken:
         return Reject("decode", broken.reason, broken.field, broken.detail)
     try:
-        return validate_record(record, topic, ingested_at=raw.ingested_at, known_at=known_at)
+        return _validate(record, topic, ingested_at=raw.ingested_at, known_at=known_at)
     except Invalid as broken:
         return Reject("validate", broken.reason, broken.field, broken.detail)
 
 
-def validate_record(
-    record: dict[str, Any], topic: TopicSpec, *, ingested_at: int, known_at: int
-) -> list[Row]:
+def _read_quickly(raw: RawRecord, topic: TopicSpec) -> list[Row] | None:
+    """The rows of a plain record that breaks no rule. Null or `Invalid`: for `parse_exactly` to judge."""
+    value = raw.value
+    if not value or not is_plain(value):
+        return None
+    head, line_reader = _quick_readers(topic)
+    row, undeclared = head.read(decode_json(value))
+    _check_time(row["occurred_at"], raw.ingested_at)
+    if undeclared and may_be_deep(value):
+        return None
+    lines = undeclared.pop(LINES, None) if topic.lines else None
+    row[PROPERTIES] = _properties(undeclared)
+    _complete(row, topic, _known_at(raw) if raw.headers else raw.ingested_at)
+    if not topic.lines:
+        return [row]
+    return _with_lines(row, [line_reader.read(line)[0] for line in _checked(lines)])
+
+
+def _validate(record: dict[str, Any], topic: TopicSpec, *, ingested_at: int, known_at: int) -> list[Row]:
     """Silver rows of a decoded record. Raises `Invalid` with the first rule that is broken."""
     head, line_readers = _readers(topic)
     row = head.read(record)
     _check_time(row["occurred_at"], ingested_at)
-    row[PROPERTIES] = _properties(record, head.names, with_lines=bool(topic.lines))
+    declared = head.names | {LINES} if topic.lines else head.names
+    row[PROPERTIES] = _properties({name: record[name] for name in record.keys() - declared})
+    _complete(row, topic, known_at)
+    if not topic.lines:
+        return [row]
+    lines = enumerate(_checked(record.get(LINES)), start=1)
+    return _with_lines(row, [_line(line, number, line_readers) for number, line in lines])
+
+
+def _checked(lines: Any) -> list[Any]:
+    if lines is not None and not isinstance(lines, list):
+        raise Invalid("wrong_type", LINES, type(lines).__name__)
+    if not lines or len(lines) > MAX_LINES:
+        raise Invalid("no_lines", LINES, f"{len(lines or ())} lines")
+    return lines
+
+
+def _complete(row: Row, topic: TopicSpec, known_at: int) -> None:
     row["known_at"] = known_at
     if topic.compacted:
         row[VALID_FROM] = row.pop("occurred_at")
         row["is_deleted"] = False
-    if not topic.lines:
-        return [row]
-    lines = record.get("lines")
-    if lines is not None and not isinstance(lines, list):
-        raise Invalid("wrong_type", "lines", type(lines).__name__)
-    if not lines or len(lines) > MAX_LINES:
-        raise Invalid("no_lines", "lines", f"{len(lines or ())} lines")
+
+
+def _with_lines(row: Row, lines: list[Row]) -> list[Row]:
+    """One row a line, each with all that the record itself says."""
     return [
-        {**row, "line_number": number, "line_count": len(lines), **_line(line, number, line_readers)}
+        {**row, "line_number": number, "line_count": len(lines), **line}
         for number, line in enumerate(lines, start=1)
     ]
 
@@ -148,22 +193,18 @@ def _check_time(occurred_at: int, ingested_at: int) -> None:
         raise Invalid("before_2000", "occurred_at", f"{occurred_at // MICROS_PER_SECOND} s since 1970")
 
 
-def _properties(record: dict[str, Any], known: frozenset[str], *, with_lines: bool) -> str | None:
-    """JSON text of `properties` and of every field the contract does not name."""
-    given = record.get(PROPERTIES)
+def _properties(undeclared: dict[str, Any]) -> str | None:
+    """JSON text of what `properties` holds and of every other field that the contract does not name."""
+    if not undeclared:
+        return None
+    given = undeclared.pop(PROPERTIES, None)
     if given is not None and not isinstance(given, dict):
         raise Invalid("wrong_type", PROPERTIES, type(given).__name__)
-    rest = record.keys() - known - {PROPERTIES}
-    if with_lines:
-        rest.discard("lines")
-    if not rest and not given:
-        return None
-    kept = {name: record[name] for name in rest} | (given or {})
+    kept = undeclared | given if given else undeclared
     try:
-        text = _encoder.encode(kept).decode()
+        return _encoder.encode(kept).decode() if kept else None
     except UnicodeEncodeError:
         raise Invalid("bad_character", PROPERTIES, "half a surrogate pair") from None
-    return text
 
 
 def _tombstone(raw: RawRecord, topic: TopicSpec, known_at: int) -> Row:

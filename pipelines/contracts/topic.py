@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from pipelines.contracts.fields import Field
 
 PROPERTIES = "properties"
+LINES = "lines"
 VALID_FROM = "valid_from"
 """The column that `occurred_at` of a versioned record becomes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TopicSpec:
     """One input topic and its record.
 
     `key` is the field whose value is the Kafka key. `lines` are the fields of the elements of the
     record's `lines` array, one silver row each. A `compacted` topic keeps the latest record of each
     key, and a record without value there is a tombstone. Unknown fields are kept in `properties`.
+    There is one spec a topic, so specs are compared as objects: hashing all fields took longer than
+    reading a record.
     """
 
     name: str

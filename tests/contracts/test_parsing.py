@@ -153,7 +153,7 @@ def test_known_at_comes_from_the_header_and_is_checked():
 
 def test_a_null_value_is_a_tombstone_on_a_compacted_topic_only():
     (row,) = parse(None, topic="users", key=b"u1")
-    assert (row["user_id"], row["is_deleted"], row["occurred_at"]) == ("u1", True, NOON_MICROS)
+    assert (row["user_id"], row["is_deleted"], row["valid_from"]) == ("u1", True, NOON_MICROS)
     assert parse(None, topic="clicks", key=b"v1").reason == "empty_value"
     assert parse(None, topic="users", key=None).reason == "empty_value"
 
