@@ -21,6 +21,8 @@ from pipelines.settings.folder import conf_dir
 from pipelines.settings.tree import Secret, Settings
 
 _REFERENCE = re.compile(r"^\$\{(env|file):([^}]+)\}$")
+_NO_PROFILES = frozenset({"base", "traffic_sources"})
+"""Files of the folder that are no overlay of settings."""
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<at>[^`]*)`)?$", re.DOTALL)
 
 
@@ -35,7 +37,7 @@ def load_settings(
     tree: dict[str, Any] = {}
     origin: dict[str, str] = {}
     for path in _layer_files(conf_file or env.get("CLICKLAKE_CONF"), env):
-        _merge(tree, _read_yaml(path), origin, str(_shown(path)), ())
+        _merge(tree, read_yaml(path), origin, str(_shown(path)), ())
     for text in [*env.get("CLICKLAKE_SET", "").splitlines(), *overrides]:
         _merge(tree, _parse_override(text), origin, f"--set {text.split('=')[0]}", ())
     resolved = _resolve(tree, origin, env, ())
@@ -61,11 +63,11 @@ def _layer_files(conf_file: str | None, env: Mapping[str, str]) -> list[Path]:
     folder = conf_dir(env)
     profile = env.get("CLICKLAKE_PROFILE", "local")
     overlay = folder / f"{profile}.yaml"
-    if not overlay.is_file():
-        known = sorted(p.stem for p in folder.glob("*.yaml") if p.stem != "base")
+    if profile in _NO_PROFILES or not overlay.is_file():
+        known = sorted(p.stem for p in folder.glob("*.yaml") if p.stem not in _NO_PROFILES)
         raise SettingsError(
-            f"CLICKLAKE_PROFILE names `{profile}`, but {folder.name}/{profile}.yaml does not "
-            f"exist; the profiles are {', '.join(known)}."
+            f"CLICKLAKE_PROFILE names `{profile}`, but {folder.name}/ holds no such profile; "
+            f"the profiles are {', '.join(known)}."
         )
     files = [folder / "base.yaml", overlay]
     return [*files, Path(conf_file)] if conf_file else files
@@ -75,7 +77,8 @@ def _shown(path: Path) -> Path:
     return Path("conf") / path.name if path.parent == conf_dir() else path
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Keys and values of a file. Raises `SettingsError` naming it."""
     try:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
@@ -90,7 +93,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 def _parse_override(text: str) -> dict[str, Any]:
     key, separator, value = text.partition("=")
-    if not separator or not key.strip():
+    if not separator or not all(key.strip().split(".")):
         raise SettingsError(f"--set {text}: write it as key=value, such as kafka.port=9192.")
     try:
         nested: Any = yaml.safe_load(value)
