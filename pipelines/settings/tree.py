@@ -2,13 +2,9 @@
 
 from difflib import get_close_matches
 from functools import cache
-from difflib import get_close_matches
-from functools import cache
 from typing import Annotated, Literal
 
 import msgspec
-
-from pipelines.contracts.topics import all_topics
 
 from pipelines.contracts.topics import all_topics
 
@@ -16,8 +12,6 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Pace = Annotated[float, msgspec.Meta(ge=0)]
-SHORTEST_KEY = 16
-"""Characters of the key of pseudonyms."""
 SHORTEST_KEY = 16
 """Characters of the key of pseudonyms."""
 
@@ -176,33 +170,6 @@ def _pseudonymous_fields() -> frozenset[str]:
     return frozenset(field.name for field in fields if field.kind in ("id", "text") and not field.choices)
 
 
-class Privacy(_Section, frozen=True):
-    """Which fields silver replaces by pseudonyms, once there is a `key` to make them with."""
-
-    key: Secret | None
-    fields: list[str]
-
-    def __post_init__(self) -> None:
-        if self.key is not None and len(self.key.reveal()) < SHORTEST_KEY:
-            raise ValueError(
-                f"its key has fewer than {SHORTEST_KEY} characters, so that it could be guessed: "
-                "make one with `openssl rand -hex 32`"
-            )
-        known = _pseudonymous_fields()
-        for name in self.fields:
-            if name not in known:
-                near = get_close_matches(name, known, n=1)
-                hint = f"did you mean `{near[0]}`" if near else f"such are {', '.join(sorted(known))}"
-                raise ValueError(f"`{name}` is no id or free text of the data contract; {hint}")
-
-
-@cache
-def _pseudonymous_fields() -> frozenset[str]:
-    """Ids and texts of any record. A text with a fixed vocabulary would lose its meaning."""
-    fields = [field for topic in all_topics().values() for field in (*topic.fields, *topic.lines)]
-    return frozenset(field.name for field in fields if field.kind in ("id", "text") and not field.choices)
-
-
 class Settings(_Section, frozen=True):
     """Everything that may differ between deployments. See `conf/base.yaml` for each key."""
 
@@ -216,7 +183,6 @@ class Settings(_Section, frozen=True):
     bronze: Stream
     silver: TableStream
     bindings: list[Binding]
-    privacy: Privacy
     polls: list[Poll]
     polled_postgres: PolledPostgres
     failpoints: list[str]
