@@ -18,6 +18,7 @@ from pipelines.connectors.kafka import Producer, TopicPlan, end_offsets, ensure_
 from pipelines.connectors.kafka_reader import ReadRecord, records_between
 from pipelines.connectors.lake_reader import LakeReader
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
+from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.fields import REASONS
 from pipelines.contracts.lake import BRONZE, DEAD_LETTERS
 from pipelines.contracts.origin import Position, origin_value, origins_in, read_origin
@@ -39,7 +40,6 @@ from pipelines.runtime.redrive_run import redrive_lake
 from pipelines.settings import load_settings
 from pipelines.silver.reading import RecordReader
 from tests.records import CLICK, NOON, bronze_row
-from tests.tiny_lake import arrow_schema
 
 NOW = int(NOON.timestamp() * 1_000_000) + 3_600_000_000
 ALL = Selection()
@@ -175,7 +175,9 @@ def test_of_a_chain_only_the_last_copy_is_sent_and_names_the_one_before_it(tmp_p
 
 def test_a_header_of_another_form_is_nobodys_origin(tmp_path):
     copy = copy_of(Position("clicks", 0, 0), "clicks", 7)
-    copy["headers"] = [{"key": ORIGIN_HEADER, "value": value} for value in (b"\xff/0/0", None, b"clicks/0")]
+    copy["headers"] = [
+        {"key": ORIGIN_HEADER, "value": value} for value in (b"\xff/0/0", None, b"clicks/0", b"clicks/0/0x")
+    ]
     report, _ = drive(write_lake(tmp_path, [letter("clicks", 0, GOOD, "missing")], copies=[copy]))
     assert report.as_data()["sent"] == 1
 
