@@ -1,15 +1,16 @@
 /* The streaming queries: how each stands, and what that says of the page as a whole. */
 
-import { age, duration, element, number, visible } from "./format.js";
+import { age, duration, element, number, short, visible } from "./format.js";
 
 const QUIET_MS = 15_000;
 const STOPPED_MS = 20_000;
 const IDLE_MS = 10_000;
 const AT_WORK = new Set(["starting", "running", "waiting"]);
 const TONES = { running: "good", starting: "warn", waiting: "warn", failed: "bad" };
-const FACTS = ["lag, records", "batch p50", "batch p95", "watermark age", "state rows", "rows a minute", "restarts"];
+const FACTS = ["lag, records", "batch p50", "batch p95", "watermark age", "state rows", "rows a minute"];
 const nodes = new Map();
 
+const roughly = (n) => (n === null || n < 1_000_000 ? number(n) : short(n));
 const ago = (from, to) => new Date(to) - new Date(from);
 
 /* Milliseconds without a sign of life: of a running query itself, of its driver otherwise. */
@@ -63,13 +64,12 @@ function fill(node, one, now) {
   node.root.dataset.tone = tone;
   node.state.textContent = text;
   const figures = [
-    number(one.lag_records),
+    roughly(one.lag_records),
     duration(one.batch_p50_ms),
     duration(one.batch_p95_ms),
     one.watermark === null ? "–" : age(ago(one.watermark, now)),
-    number(one.state_rows),
-    number(one.rows_last_minute),
-    number(one.restarts),
+    roughly(one.state_rows),
+    roughly(one.rows_last_minute),
   ];
   figures.forEach((figure, i) => { node.facts[i].lastChild.textContent = figure; });
   node.fault.hidden = one.last_error === null;
@@ -81,7 +81,8 @@ function standing(one, now) {
   const quiet = silence(one, now);
   if (one.state === null) return ["soft", `heard of ${age(quiet)} ago`];
   if (AT_WORK.has(one.state) && quiet > QUIET_MS) return ["bad", `${one.state}, but no heartbeat for ${age(quiet)}`];
-  const text = `${one.state} for ${age(ago(one.since, now))}`;
-  const next = one.state === "waiting" && one.retry_at !== null ? `, next start in ${age(ago(now, one.retry_at))}` : "";
-  return [TONES[one.state] ?? "soft", visible(text + next)];
+  const parts = [`${one.state} for ${age(ago(one.since, now))}`];
+  if (one.state === "waiting" && one.retry_at !== null) parts.push(`next start in ${age(ago(now, one.retry_at))}`);
+  if (one.restarts > 0) parts.push(one.restarts === 1 ? "1 restart" : `${number(one.restarts)} restarts`);
+  return [TONES[one.state] ?? "soft", parts.join(", ")];
 }
