@@ -12,18 +12,25 @@ from pipelines.connectors.names import Names
 from pipelines.contracts.lake import BRONZE, all_tables
 from pipelines.contracts.positions import Vector, furthest
 from pipelines.contracts.topics import all_topics
+from pipelines.contracts.views import View, all_views
 from pipelines.errors import LakeError, SettingsError
 
 
 class LakeReader:
-    """One consistent look at the lake: every table as it was when the reader was opened."""
+    """One consistent look at the lake: every table as it was when the reader was opened.
+
+    `tables` and `views` are the names that can be asked; a view is there when all that it reads is.
+    """
 
     def __init__(self, names: Names) -> None:
         self._connection = duckdb.connect()
         self._connection.execute("set timezone = 'UTC'")
         self.tables: list[str] = []
+        self.views: list[str] = []
         for table in all_tables():
             self._add(table, names.table(table))
+        for view in all_views().values():
+            self._add_view(view)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyRelation:
         """The result of a statement. Raises `SettingsError` with DuckDB's sentence on a bad one."""
@@ -32,7 +39,8 @@ class LakeReader:
         try:
             return self._connection.sql(sql, params=list(parameters) or None)
         except duckdb.Error as error:
-            raise SettingsError(f"{str(error).strip()}\nTables: {', '.join(self.tables)}.") from None
+            known = f"Tables: {', '.join(self.tables)}. Views: {', '.join(self.views)}."
+            raise SettingsError(f"{str(error).strip()}\n{known}") from None
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """All rows of the result, as dictionaries."""
@@ -60,6 +68,15 @@ class LakeReader:
                 f"create view bronze.\"{name}\" as from bronze.records where topic = '{value}'"
             )
             self.tables.append(f"bronze.{topic}")
+
+    def _add_view(self, view: View) -> None:
+        if set(view.reads) - {*self.tables, *self.views}:
+            return
+        try:
+            self._connection.execute(f"create view {view.name} as {view.sql({n: n for n in view.reads})}")
+        except duckdb.BinderException:  # a table of an earlier version lacks a column; the rest can be read
+            return
+        self.views.append(view.name)
 
 
 def covered(names: Names, tables: Sequence[str], *, query: str) -> Vector:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Held(NamedTuple):
-    """The version `number`, from 0, held for moments in [valid_from, valid_to) as seen from [known_from, known_to).
+    """Version `number` (from 0) held in [valid_from, valid_to) for who looks from [known_from, known_to).
 
     Times are epoch microseconds; an end that is null is open.
     """

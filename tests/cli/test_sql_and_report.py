@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from jobs.cli.main import cli
 from pipelines.contracts.lake import all_tables
 from pipelines.contracts.topics import all_topics
+from pipelines.contracts.views import all_views
 from pipelines.errors import LakeError, SettingsError
 
 TABLES = {*all_tables(), *(f"bronze.{topic}" for topic in all_topics())}
@@ -22,9 +23,12 @@ def clicklake(tiny_lake):
     return call
 
 
-def test_sql_without_a_statement_lists_the_tables_with_their_rows(clicklake, tiny_lake):
+def test_sql_without_a_statement_lists_tables_with_their_rows_and_views_with_their_grain(
+    clicklake, tiny_lake
+):
     lines = clicklake("sql").stdout.splitlines()
-    assert {line.split()[0] for line in lines} == {*all_tables(), *(f"bronze.{t}" for t in all_topics())}
+    assert {line.split()[0] for line in lines} == {*TABLES, *all_views()}
+    assert "One row per order: " in next(line for line in lines if line.startswith("silver.orders_current "))
     clicks = sum(record["topic"] == "clicks" for record in tiny_lake.records)
     assert f"{clicks} rows" in next(line for line in lines if line.startswith("bronze.clicks "))
 

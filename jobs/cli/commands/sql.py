@@ -7,6 +7,7 @@ import click
 from jobs.cli.main import Invocation
 from pipelines.connectors.lake_reader import LakeReader
 from pipelines.connectors.names import Names
+from pipelines.contracts.views import all_views
 
 
 @click.command()
@@ -17,7 +18,7 @@ from pipelines.connectors.names import Names
 def command(invocation: Invocation, statement: str | None, as_json: bool, limit: int) -> None:
     """Query all tables, such as "select event_type, count(*) from silver.events group by 1".
 
-    Without a statement, list the tables.
+    Without a statement, list the tables and views.
     """
     settings = invocation.settings()
     reader = LakeReader(Names.of(var_dir=settings.var_dir, lake=settings.lake))
@@ -25,6 +26,8 @@ def command(invocation: Invocation, statement: str | None, as_json: bool, limit:
         for table in reader.tables:
             (count,) = reader.rows(f"select count(*) as n from {table}")  # noqa: S608 - a table's own name
             click.echo(f"{table:24} {count['n']:>12} rows")
+        for view in reader.views:
+            click.echo(f"{view:24} {all_views()[view].grain}")
         return
     if as_json:
         for row in reader.rows(statement):
