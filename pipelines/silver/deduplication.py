@@ -73,7 +73,7 @@ class Deduplicator:
         self._bound = bound
         self._seen = SeenRecords(bound)
         self._places: dict[Place, int] = {}
-        self._links: dict[int, dict[int, dict[bytes, int]]] = {}
+        self._links: dict[Place, dict[int, dict[bytes, int]]] = {}
 
     @property
     def remembered(self) -> int:
@@ -87,7 +87,6 @@ class Deduplicator:
             return Verdict()
         batch = KeyedBatch(keyed)
         self._open(batch)
-        batch.entries["place"] = [self._places[place] for place in batch.places]
         verdict = Verdict()
         self._judge_records(batch, verdict)
         self._judge_links(batch, verdict)
@@ -100,26 +99,26 @@ class Deduplicator:
             return
         for place in firsts:
             self._places[place] = len(self._places)
-        past = KeyedBatch(self._history.records(firsts, bound=self._bound))
-        past.entries["place"] = [self._places[place] for place in past.places]
-        self._seen.remember(past.entries)
+        past = self._history.records(firsts, bound=self._bound)
+        self._seen.remember(KeyedBatch(past).numbered(self._places))
         for row in self._history.links(firsts).to_pylist():
-            known = self._links_of(self._places[row["topic"], row["partition"]], row["hour"])
+            known = self._links_of((row["topic"], row["partition"]), row["hour"])
             known.setdefault(row["link_key"], row["offset"])
 
     def _judge_records(self, batch: KeyedBatch, verdict: Verdict) -> None:
-        suspects = self._seen.may_hold(batch.entries["high"]) | batch.repeated_keys()
+        entries = batch.numbered(self._places)
+        suspects = self._seen.may_hold(entries["high"]) | batch.repeated_keys()
         if not suspects.any():
-            self._seen.remember(batch.entries)
+            self._seen.remember(entries)
             return
         conflicting = np.zeros(len(suspects), dtype=bool)
         by_position: dict[Position, list[int]] = defaultdict(list)
-        for index in np.flatnonzero(batch.same_position_as(suspects)):
-            by_position[batch.position(int(index))].append(int(index))
+        for index in np.flatnonzero(batch.same_position_as(suspects)).tolist():
+            by_position[batch.position(index)].append(index)
         earlier: dict[tuple[int, int], list[Sighting]] = {}
         for position, indices in by_position.items():
-            conflicting[indices] = self._contradicts(batch.entries[indices], position, earlier, verdict)
-        self._seen.remember(batch.entries[~conflicting])
+            conflicting[indices] = self._contradicts(entries[indices], position, earlier, verdict)
+        self._seen.remember(entries[~conflicting])
 
     def _contradicts(
         self,
@@ -151,17 +150,20 @@ class Deduplicator:
     def _judge_links(self, batch: KeyedBatch, verdict: Verdict) -> None:
         """Note the first record of each hour that names a visitor and a user together."""
         set_aside = verdict.set_aside
-        places = batch.entries["place"].tolist()
-        for index, (link, place) in enumerate(zip(batch.link_keys, places, strict=True)):
-            if link is None or (set_aside and batch.position(index) in set_aside):
+        codes, offsets = batch.entries["place"].tolist(), batch.entries["offset"].tolist()
+        hours = (batch.entries["seen_at"] // HOUR * HOUR).tolist()
+        for code, offset, hour, link in zip(codes, offsets, hours, batch.link_keys, strict=True):
+            if link is None:
                 continue
-            known = self._links_of(place, batch.seen_at[index] // HOUR * HOUR)
+            place = batch.places[code]
+            known = self._links_of(place, hour)
             # An equal offset is the same record once more, in a batch that is being repeated.
-            if known.setdefault(link, batch.offsets[index]) >= batch.offsets[index]:
-                known[link] = batch.offsets[index]
-                verdict.links.add(batch.position(index))
+            if known.get(link, offset) < offset or (*place, offset) in set_aside:
+                continue
+            known[link] = offset
+            verdict.links.add((*place, offset))
 
-    def _links_of(self, place: int, hour: int) -> dict[bytes, int]:
+    def _links_of(self, place: Place, hour: int) -> dict[bytes, int]:
         """Link → offset of the hour; the hours before the last one are let go."""
         hours = self._links.setdefault(place, {})
         if hour not in hours:

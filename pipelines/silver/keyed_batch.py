@@ -1,6 +1,5 @@
 """A batch's records as arrays: who, what, where, when; the form in which deduplication looks at them."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ Place = tuple[str, int]
 Position = tuple[str, int, int]
 """Topic, partition and offset."""
 _KEY_BYTES = 16
+_PARTITIONS = 1 << 31
 
 
 class First(NamedTuple):
@@ -25,35 +25,37 @@ class First(NamedTuple):
 
 
 class KeyedBatch:
-    """Records that have a key, by partition and offset. `entries["place"]` is given by the caller."""
+    """Records that have a key, by partition and offset; `entries["place"]` numbers their `places`."""
 
     def __init__(self, records: pa.Table) -> None:
-        ordered = records.sort_by(
-            [("topic", "ascending"), ("partition", "ascending"), ("offset", "ascending")]
-        )
+        self.places, codes = _places(records)
+        order = np.lexsort((records["offset"].to_numpy(), codes))
+        ordered = records.take(pa.array(order))
         self.entries = _entries(ordered)
-        self.topics: list[str] = ordered["topic"].to_pylist()
-        self.partitions: list[int] = ordered["partition"].to_pylist()
-        self.offsets: list[int] = ordered["offset"].to_pylist()
-        self.seen_at: list[int] = self.entries["seen_at"].tolist()
+        self.entries["place"] = codes[order]
         links = "link_key" in ordered.column_names
-        self.link_keys: Sequence[bytes | None] = ordered["link_key"].to_pylist() if links else ()
+        self.link_keys: list[bytes | None] = ordered["link_key"].to_pylist() if links else []
 
     def position(self, index: int) -> Position:
         """Where a record lies."""
-        return self.topics[index], self.partitions[index], self.offsets[index]
-
-    @property
-    def places(self) -> list[Place]:
-        """The partition of each record."""
-        return list(zip(self.topics, self.partitions, strict=True))
+        entry = self.entries[index]
+        return (*self.places[entry["place"]], int(entry["offset"]))
 
     def firsts(self) -> dict[Place, First]:
         """The first record of each partition."""
-        found: dict[Place, First] = {}
-        for place, offset, seen_at in zip(self.places, self.offsets, self.seen_at, strict=True):
-            found.setdefault(place, First(offset, seen_at))
-        return found
+        codes, indices = np.unique(self.entries["place"], return_index=True)
+        found = self.entries[indices]
+        return {
+            self.places[code]: First(int(entry["offset"]), int(entry["seen_at"]))
+            for code, entry in zip(codes, found, strict=True)
+        }
+
+    def numbered(self, numbers: dict[Place, int]) -> Entries:
+        """The entries, their partitions numbered as given."""
+        entries = self.entries.copy()
+        if self.places:
+            entries["place"] = np.array([numbers[place] for place in self.places])[entries["place"]]
+        return entries
 
     def repeated_keys(self) -> npt.NDArray[np.bool_]:
         """Which records share the first half of their key with another one."""
@@ -63,15 +65,28 @@ class KeyedBatch:
 
     def same_position_as(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """The chosen records, and those that were made from the same messages."""
-        positions = {self.position(int(index)) for index in np.flatnonzero(chosen)}
-        every = zip(self.topics, self.partitions, self.offsets, strict=True)
-        return np.fromiter((one in positions for one in every), dtype=bool, count=len(self.entries))
+        where = self.entries[["place", "offset"]]
+        changes = np.flatnonzero(where[1:] != where[:-1]) + 1
+        message = np.zeros(len(where), dtype=np.int64)
+        message[changes] = 1
+        numbers = np.cumsum(message)
+        found: npt.NDArray[np.bool_] = np.isin(numbers, numbers[chosen])
+        return found
+
+
+def _places(records: pa.Table) -> tuple[list[Place], npt.NDArray[np.int64]]:
+    """The partitions among the records, and the number of each record's own."""
+    topics = records["topic"].combine_chunks().dictionary_encode()
+    names = topics.dictionary.to_pylist()
+    codes = topics.indices.to_numpy().astype(np.int64) * _PARTITIONS + records["partition"].to_numpy()
+    distinct, numbers = np.unique(codes, return_inverse=True)
+    return [(names[code // _PARTITIONS], int(code % _PARTITIONS)) for code in distinct], numbers
 
 
 def _entries(records: pa.Table) -> Entries:
     entries: Entries = np.zeros(records.num_rows, dtype=ENTRY)
-    keys = records["record_key"].combine_chunks()
-    halves = np.frombuffer(b"".join(keys.to_pylist()), dtype="<u8").reshape(-1, _KEY_BYTES // 8)
+    keys = b"".join(records["record_key"].to_pylist())
+    halves = np.frombuffer(keys, dtype="<u8").reshape(-1, _KEY_BYTES // 8)
     entries["high"], entries["low"] = halves[:, 0], halves[:, 1]
     entries["offset"] = records["offset"].to_numpy()
     entries["fingerprint"] = records["fingerprint"].to_numpy()

@@ -5,7 +5,6 @@ becomes the record's reject, so that one record cannot stop a stream.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from pipelines.contracts.fingerprint import fingerprint_of
 from pipelines.contracts.parsing import KNOWN_AT_HEADER, RawRecord, Reject, Row, parse_record
@@ -22,27 +21,23 @@ _DETAIL = 300
 
 
 class RecordReader:
-    """Gives the silver rows of raw records. Plain data, so that Spark can ship it to its workers.
-
-    A raw record is a mapping with `key`, `value`, `headers` (mappings of `key` and `value`) and
-    `ingested_at` (UTC microseconds), as bronze holds it.
-    """
+    """Gives the silver rows of raw records. Plain data, so that Spark can ship it to its workers."""
 
     def __init__(self, translators: Mapping[str, Translator], enrich: Enrich) -> None:
         self._translators = dict(translators)
         self._enrich = enrich
 
-    def outcomes(self, topic: str, records: Sequence[Mapping[str, Any]]) -> list[Rows | Reject]:
+    def outcomes(self, topic: str, records: Sequence[RawRecord]) -> list[Rows | Reject]:
         """One outcome a record, in order: its rows of all tables, or why there are none."""
         translator = self._translators.get(topic)
         if translator is None:
-            return [self._read([(topic, _raw(record))]) for record in records]
+            return [self._read([(topic, record)]) for record in records]
         return [
             self._read_translated(record, translated)
             for record, translated in zip(records, _translate(translator, records), strict=True)
         ]
 
-    def _read_translated(self, record: Mapping[str, Any], translated: Translated | Reject) -> Rows | Reject:
+    def _read_translated(self, record: RawRecord, translated: Translated | Reject) -> Rows | Reject:
         if isinstance(translated, Reject):
             return translated
         return self._read([(topic, _as_given(record, value, at)) for topic, value, at in translated])
@@ -70,8 +65,8 @@ class RecordReader:
             self._enrich(table, row)
 
 
-def _translate(translator: Translator, records: Sequence[Mapping[str, Any]]) -> list[Translated | Reject]:
-    values = [record["value"] for record in records]
+def _translate(translator: Translator, records: Sequence[RawRecord]) -> list[Translated | Reject]:
+    values = [record.value for record in records]
     try:
         return list(translator(values))
     except Exception as error:
@@ -84,14 +79,8 @@ def _failed(stage: str, error: Exception) -> Reject:
     return Reject(stage, "parser_failed", None, f"{type(error).__name__}: {error}"[:_DETAIL])
 
 
-def _raw(record: Mapping[str, Any]) -> RawRecord:
-    headers = [(header["key"], header["value"]) for header in record["headers"] or ()]
-    return RawRecord(record["key"], record["value"], headers, record["ingested_at"])
-
-
-def _as_given(record: Mapping[str, Any], value: bytes, known_at: str | None) -> RawRecord:
+def _as_given(record: RawRecord, value: bytes, known_at: str | None) -> RawRecord:
     """The record as the mapping gives it: another value, and its own arrival where it names one."""
-    raw = _raw(record)
     if known_at is None:
-        return raw._replace(value=value)
-    return raw._replace(value=value, headers=[*raw.headers, (KNOWN_AT_HEADER, known_at.encode())])
+        return record._replace(value=value)
+    return record._replace(value=value, headers=[*record.headers, (KNOWN_AT_HEADER, known_at.encode())])

@@ -54,10 +54,7 @@ def conflict_letters(raw: pa.Table, verdict: Verdict) -> pa.Table:
 
 def drop_rows(rows: pa.Table, positions: set[Position]) -> pa.Table:
     """The rows that lie at none of the positions."""
-    if not positions:
-        return rows
-    found = (position not in positions for position in _positions(rows))
-    return rows.filter(pa.array(np.fromiter(found, dtype=bool, count=rows.num_rows)))
+    return rows.take(_indices(rows, positions, "left anti")) if positions else rows
 
 
 def positions_table(positions: Iterable[Position]) -> pa.Table:
@@ -70,18 +67,26 @@ def positions_table(positions: Iterable[Position]) -> pa.Table:
 
 def _first_rows(envelope: pa.Table, positions: Iterable[Position]) -> pa.Table:
     """The first row with a key at each of the positions, in the envelope's order."""
-    wanted, chosen = set(positions), []
-    if wanted:
-        keyed = pc.is_valid(envelope["record_key"]).to_pylist()
-        for index, position in enumerate(_positions(envelope)):
-            if position in wanted and keyed[index]:
-                wanted.discard(position)
-                chosen.append(index)
-    return envelope.take(pa.array(chosen, pa.int64()))
+    wanted = set(positions)
+    if not wanted:
+        return envelope.slice(0, 0)
+    keyed = envelope.filter(pc.is_valid(envelope["record_key"]))
+    found = keyed.take(_indices(keyed, wanted, "left semi"))
+    firsts: dict[Position, int] = {}
+    for index, position in enumerate(_positions(found)):
+        firsts.setdefault(position, index)
+    return found.take(pa.array(firsts.values(), pa.int64()))
+
+
+def _indices(rows: pa.Table, positions: set[Position], join: str) -> pa.Array:
+    """Indices of the rows that lie at the positions, or do not, in their order."""
+    places = rows.select(list(POSITION_KEY)).append_column("index", pa.array(np.arange(rows.num_rows)))
+    joined = places.join(positions_table(positions), keys=list(POSITION_KEY), join_type=join)
+    return pa.array(np.sort(joined["index"].to_numpy()))
 
 
 def _positions(rows: pa.Table) -> list[Position]:
-    columns = (rows[name].to_pylist() for name in ("topic", "partition", "offset"))
+    columns = (rows[name].to_pylist() for name in POSITION_KEY)
     return list(zip(*columns, strict=True))
 
 

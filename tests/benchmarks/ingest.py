@@ -1,0 +1,145 @@
+"""How fast and how fresh bronze and silver are, beside the pipeline a user would write first.
+
+Two measurements with real services on this machine. A backlog: the same records from the same broker
+by a bare two-hop Spark pipeline and by clicklake with everything on (parser with reasons,
+deduplication, enrichment, identities, positions); `ratio` is clicklake's time over the bare one's.
+Freshness: a simulated shop at a steady rate on the same cores, from the broker's time until a row
+can be read in silver, after a warm-up. The last line printed is one JSON object.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines.connectors.names import Names
+from pipelines.connectors.postgres import open_connection
+from pipelines.runtime.embedded import Endpoints, ensure_jars, running_stack
+from pipelines.runtime.embedded.ports import choose
+from pipelines.runtime.streams.streams_file import StreamsFile
+from pipelines.runtime.watching.observe import freshness
+from pipelines.settings import Settings, load_settings
+
+_SHARED_CACHE = Path(__file__).parents[2] / "var" / "cache"
+_START_SECONDS = 180
+
+
+class Bench:
+    """One run in a folder of its own, with services of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.chmod(0o755)
+        _SHARED_CACHE.mkdir(parents=True, exist_ok=True)
+        (folder / "cache").symlink_to(_SHARED_CACHE)
+        ports = [f"{service}.port={choose(preferred=())}" for service in ("kafka", "postgres", "mlflow")]
+        self._overrides = [f"var_dir={folder}", "spark.master=local[2]", *ports]
+        self.settings: Settings = load_settings(overrides=self._overrides)
+        self.names = Names.of(var_dir=self.settings.var_dir, lake=self.settings.lake)
+        self._environment = os.environ | {"CLICKLAKE_SET": "\n".join(self._overrides)}
+
+    def command(self, *arguments: str) -> list[str]:
+        """A `clicklake` command line."""
+        settings = [part for override in self._overrides for part in ("--set", override)]
+        return [sys.executable, "-m", "jobs.cli", *settings, *arguments]
+
+    def backlog(self, services: Endpoints, *, events: int) -> dict[str, float]:
+        """Send `events` records, then time both pipelines over them."""
+        simulate = self.command(
+            "simulate", "--speed", "max", "--rate", "1000", "--events", str(events), "--json"
+        )
+        tell(f"sending {events:,} records")
+        subprocess.run(simulate, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        jars = ",".join(str(jar) for jar in sorted((self.names.jars / "spark").glob("*.jar")))
+        bare = self._child(
+            *("tests.benchmarks.bare_two_hop", "--bootstrap", services.kafka, "--jars", jars),
+            *("--folder", str(self.names.var_dir / "bare"), "--memory", self.settings.spark.driver_memory),
+        )
+        tell(f"bare pipeline: {bare['first_hop']:.1f} + {bare['second_hop']:.1f} s, {bare['rows']:,} rows")
+        ours = self._child("tests.benchmarks.lake_two_hop")
+        tell(f"clicklake: {ours['first_hop']:.1f} + {ours['second_hop']:.1f} s")
+        seconds, bare_seconds = (one["first_hop"] + one["second_hop"] for one in (ours, bare))
+        return {
+            "backfill_events_per_s": round(events / seconds),
+            "two_hop_events_per_s": round(events / bare_seconds),
+            "ratio": round(seconds / bare_seconds, 2),
+        }
+
+    def freshness(self, services: Endpoints, *, rate: int, seconds: int, warm_up: int) -> dict[str, float]:
+        """Run the streams and a simulated shop side by side."""
+        streams = subprocess.Popen(
+            self.command("run", "stream_lake"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            self._await_streams()
+            tell(f"{rate} events/s for {warm_up} + {seconds} s")
+            duration = str(warm_up + seconds)
+            shop = subprocess.Popen(
+                self.command("simulate", "--rate", str(rate), "--duration", duration, "--json"),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            time.sleep(warm_up)
+            since = datetime.now(UTC)
+            time.sleep(seconds)
+            until = datetime.now(UTC)
+            sent = json.loads(shop.communicate(timeout=60)[0].splitlines()[-1])
+        finally:
+            streams.terminate()
+            streams.wait(90)
+        with closing(open_connection(services.postgres.address(), application="bench")) as connection:
+            found = freshness(connection, since=since, until=until)["silver"]
+        return {
+            "freshness_avg_s": round((found.mean_ms or 0) / 1000, 2),
+            "freshness_p99_s": round((found.p99_ms or 0) / 1000, 2),
+            "rate": sent["records_per_second"],
+        }
+
+    def _child(self, module: str, *arguments: str) -> dict[str, float]:
+        command = [sys.executable, "-m", module, *arguments]
+        done = subprocess.run(command, check=True, env=self._environment, stdout=subprocess.PIPE)
+        found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+    def _await_streams(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while StreamsFile(self.names).running() is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the streams did not start")
+            time.sleep(0.2)
+
+
+def tell(text: str) -> None:
+    """Progress, on stderr."""
+    sys.stderr.write(f"{text}\n")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000, help="of the backlog")
+    parser.add_argument("--rate", type=int, default=1000, help="events per second, for freshness")
+    parser.add_argument("--seconds", type=int, default=180)
+    parser.add_argument("--warm-up", type=int, default=60)
+    options = parser.parse_args()
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="clicklake-bench-") as folder:
+        bench = Bench(Path(folder))
+        ensure_jars("spark", names=bench.names)
+        with running_stack(bench.settings, names=bench.names) as services:
+            if options.events:
+                figures |= bench.backlog(services, events=options.events)
+            if options.seconds:
+                figures |= bench.freshness(
+                    services, rate=options.rate, seconds=options.seconds, warm_up=options.warm_up
+                )
+    sys.stdout.write(json.dumps(figures) + "\n")
+
+
+if __name__ == "__main__":
+    main()
