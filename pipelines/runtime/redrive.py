@@ -20,7 +20,7 @@ from pipelines.contracts.delivery import Headers
 from pipelines.contracts.fields import REASONS
 from pipelines.contracts.lake import DEAD_LETTERS
 from pipelines.contracts.origin import Position, origin_value, origins_in, read_origin
-from pipelines.contracts.parsing import ORIGIN_HEADER, Reject
+from pipelines.contracts.parsing import ORIGIN_HEADER, RawRecord, Reject
 from pipelines.contracts.positions import Vector
 from pipelines.errors import LakeError, ServiceError, SettingsError
 from pipelines.silver.reading import RecordReader
@@ -186,7 +186,8 @@ class Redriver:
         topic = letters[0]["topic"]
         if topic not in self.topics:
             return [Reject("map", "unmapped", None, "the topic is bound to no mapping")] * len(letters)
-        outcomes = self.reader.outcomes(topic, [{**letter, "ingested_at": now} for letter in letters])
+        records = [RawRecord(letter["key"], letter["value"], _headers(letter), now) for letter in letters]
+        outcomes = self.reader.outcomes(topic, records)
         return [outcome if isinstance(outcome, Reject) else None for outcome in outcomes]
 
     def _settle(self, letter: Letter, reject: Reject | None, report: RedriveReport) -> None:
@@ -212,10 +213,14 @@ def _position(letter: Letter) -> Position:
     return Position(letter["topic"], letter["partition"], letter["offset"])
 
 
+def _headers(letter: Letter) -> list[tuple[str, bytes | None]]:
+    return [(header["key"], header["value"]) for header in letter["headers"] or ()]
+
+
 def _headers_again(letter: Letter) -> Headers:
     """The headers as they were, an earlier origin replaced: each copy names the one before it.
 
     Kafka's client sends no null in a header: it becomes empty.
     """
-    kept = tuple((h["key"], h["value"] or b"") for h in letter["headers"] or () if h["key"] != ORIGIN_HEADER)
+    kept = tuple((name, value or b"") for name, value in _headers(letter) if name != ORIGIN_HEADER)
     return (*kept, (ORIGIN_HEADER, origin_value(_position(letter))))

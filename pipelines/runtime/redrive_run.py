@@ -2,17 +2,16 @@
 
 import time
 from contextlib import ExitStack
-from typing import Any
 
 from pipelines.connectors.kafka import Producer, end_offsets
 from pipelines.connectors.kafka_reader import records_between
 from pipelines.connectors.lake_reader import LakeReader, covered
-from pipelines.connectors.mapping import LiveTranslator, load_mapping
 from pipelines.connectors.names import LAND_BRONZE, Names
 from pipelines.contracts.lake import BRONZE
 from pipelines.contracts.topics import all_topics
 from pipelines.runtime.embedded.locks import held
 from pipelines.runtime.embedded.stack import endpoints
+from pipelines.runtime.reading import record_reader
 from pipelines.runtime.redrive import (
     Redriver,
     RedriveReport,
@@ -22,8 +21,7 @@ from pipelines.runtime.redrive import (
     selected_topics,
     tail_of_kafka,
 )
-from pipelines.settings import Settings, conf_dir
-from pipelines.silver.reading import RecordReader
+from pipelines.settings import Settings
 
 _LOCK_SECONDS = 5.0
 
@@ -37,9 +35,8 @@ def redrive_lake(
     when Kafka does not answer or another re-drive runs.
     """
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
-    folder = conf_dir() / "mappings"
-    translators = {b.topic: LiveTranslator(load_mapping(b.mapping, folder=folder)) for b in settings.bindings}
-    topics = frozenset(all_topics()) | frozenset(translators)
+    parser = record_reader(settings)
+    topics = frozenset(all_topics()) | {binding.topic for binding in settings.bindings}
     selection.check(topics)
     with ExitStack() as stack:
         stack.enter_context(held(names.var_dir / "run" / "redrive.lock", limit_seconds=_LOCK_SECONDS))
@@ -56,9 +53,5 @@ def redrive_lake(
         sink = None
         if not dry_run:
             sink = stack.enter_context(Producer(kafka, max_message_bytes=settings.kafka.max_message_bytes))
-        redriver = Redriver(RecordReader(translators, _as_is), topics, origins, sink, limit)
+        redriver = Redriver(parser, topics, origins, sink, limit)
         return redriver.run(in_chunks(letters), now=time.time_ns() // 1000)
-
-
-def _as_is(_table: str, _row: dict[str, Any]) -> None:
-    """What enrichment would add decides nothing here."""
