@@ -77,7 +77,7 @@ class TestStates:
 
     def test_the_newest_state_of_each_query_counts_whenever_it_is_written(self, tell, read):
         later = replace(WAITING, state="running", seen_at=NOW + timedelta(seconds=2), watermark=None)
-        tell(RUNNING, later, WAITING, later)
+        tell(RUNNING, later, later, WAITING)
         silver, bronze = read()
         assert (silver.state, silver.seen_at, silver.watermark) == ("running", later.seen_at, None)
         assert (bronze.query, bronze.state, bronze.restarts) == ("land_bronze", "running", 0)
