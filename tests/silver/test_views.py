@@ -1,7 +1,7 @@
 """Periods, orders and identities as views: by hand, and against plain Python."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from pipelines.contracts.lake import all_tables
 from pipelines.contracts.topics import all_topics
@@ -72,6 +72,7 @@ def test_a_tombstone_ends_a_period_and_a_later_version_begins_anew():
 
 @pytest.mark.parametrize(("plural", "key", "column"), VERSIONED)
 def test_periods_are_those_of_plain_python(plural, key, column):
+    @settings(max_examples=40)
     @given(oracles.version_rows(key, column))
     def check(rows):
         found = ask(f"silver.{plural}_periods", rows, table=f"silver.{plural}")
@@ -156,6 +157,7 @@ def test_lines_are_those_of_the_latest_version_that_is_no_refund():
     ]
 
 
+@settings(max_examples=40)
 @given(oracles.messages)
 def test_orders_are_those_of_plain_python(sent):
     expected = oracles.versions_of(sent)
@@ -179,6 +181,7 @@ def test_orders_are_those_of_plain_python(sent):
     assert expected == {}
 
 
+@settings(max_examples=40)
 @given(oracles.messages)
 def test_lines_are_those_of_plain_python(sent):
     tables = {"silver.orders": arrow_rows("silver.orders", order_rows(sent))}
@@ -210,6 +213,7 @@ def test_a_visitor_belongs_to_the_user_of_its_latest_link():
     assert now == {"visitor_id": "v", "user_id": "b", "linked_at": second(7), "users": 2}
 
 
+@settings(max_examples=40)
 @given(oracles.link_rows)
 def test_links_are_those_of_plain_python(rows):
     found = ask("silver.visitor_user", rows, table="silver.identities")
