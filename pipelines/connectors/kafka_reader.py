@@ -18,11 +18,12 @@ _SILENT_SECONDS = 20.0
 
 
 class ReadRecord(NamedTuple):
-    """A record as it lies in Kafka."""
+    """A record as it lies in Kafka; `ingested_at` is the broker's time in UTC microseconds."""
 
     topic: str
     partition: int
     offset: int
+    ingested_at: int
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes | None]]
@@ -63,7 +64,9 @@ def _read_to(
         for place, records in polled.items():
             for r in records:
                 if r.offset < bounds[place]:
-                    yield ReadRecord(r.topic, r.partition, r.offset, r.key, r.value, r.headers)
+                    yield ReadRecord(
+                        r.topic, r.partition, r.offset, r.timestamp * 1_000, r.key, r.value, r.headers
+                    )
         # The place reached decides, not a count: compaction leaves offsets without a record.
         reached = {place for place in pending if consumer.position(place) >= bounds[place]}
         pending -= reached

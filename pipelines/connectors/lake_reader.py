@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
@@ -46,6 +47,10 @@ class LakeReader:
         """All rows of the result, as dictionaries."""
         relation = self.query(sql, parameters)
         return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+    def lend(self, name: str, rows: pa.Table) -> None:
+        """Let questions read these rows under that name."""
+        self._connection.register(name, rows)
 
     def _add(self, table: str, path: str) -> None:
         try:

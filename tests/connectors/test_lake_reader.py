@@ -8,8 +8,7 @@ from deltalake import CommitProperties, write_deltalake
 
 from pipelines.connectors.lake_reader import LakeReader, covered
 from pipelines.connectors.names import Names
-from pipelines.contracts.arrow import arrow_type
-from pipelines.contracts.arrow import arrow_schema
+from pipelines.contracts.arrow import arrow_schema, arrow_type
 from pipelines.contracts.lake import BRONZE, all_tables
 from pipelines.contracts.positions import Coverage
 from pipelines.contracts.topics import all_topics

@@ -34,7 +34,7 @@ class Outbox:
         self.failed: Counter = Counter()
 
     def send(self, topic, *, key, value, headers=()):
-        self.records.append(ReadRecord(topic, 0, len(self.records), key, value, headers))
+        self.records.append(ReadRecord(topic, 0, len(self.records), 0, key, value, headers))
 
     def flush(self):
         self.acked["users"] = len(self.records)

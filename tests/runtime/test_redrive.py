@@ -158,7 +158,7 @@ def test_an_origin_in_bronze_or_in_kafkas_tail_is_not_sent_again(tmp_path):
     letters = [letter("clicks", n, GOOD, "missing") for n in range(3)]
     tomorrow = {"ingested_date": NOON.date() + timedelta(days=1)}
     copies = [copy_of(Position("clicks", 0, 0), "clicks", 50) | tomorrow]
-    tail = [ReadRecord("clicks", 0, 51, b"k", b"v", [("x", b"y"), (ORIGIN_HEADER, b"clicks/0/1")])]
+    tail = [ReadRecord("clicks", 0, 51, 0, b"k", b"v", [("x", b"y"), (ORIGIN_HEADER, b"clicks/0/1")])]
     report, outbox = drive(write_lake(tmp_path, letters, copies=copies), tail=tail)
     assert [sent[4][-1][1] for sent in outbox.sent] == [b"clicks/0/2"]
     assert (report.as_data()["already_sent"], report.as_data()["sent"]) == (2, 1)

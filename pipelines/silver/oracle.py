@@ -1,0 +1,144 @@
+"""The lake's silver tables by plain Python: one record after the other, nothing clever.
+
+What streams, crashes and restarts have left must equal this, row for row. It shares the reading of
+a record with the stream and nothing else: fates are decided with dictionaries that forget nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from pipelines.contracts.arrow import arrow_schema
+from pipelines.contracts.lake import (
+    BRONZE,
+    DEAD_LETTERS,
+    DUPLICATES,
+    IDENTITIES,
+    POSITION_KEY,
+    all_tables,
+)
+from pipelines.contracts.parsing import RawRecord, Reject, Row
+from pipelines.silver.deduplication import DUPLICATE_BOUND, HOUR
+from pipelines.silver.reading import RecordReader, Rows
+
+_MICROS_PER_DAY = 86_400_000_000
+_CHUNK = 20_000
+
+
+class LandedRecord(NamedTuple):
+    """A Kafka record; `ingested_at` is the broker's time in UTC microseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    ingested_at: int
+    key: bytes | None
+    value: bytes | None
+    headers: Iterable[tuple[str, bytes | None]]
+
+    @property
+    def position(self) -> Row:
+        """The columns that say where the record lies."""
+        day = self.ingested_at // _MICROS_PER_DAY
+        where = dict(zip(POSITION_KEY, (self.topic, self.partition, self.offset), strict=True))
+        return where | {"ingested_at": self.ingested_at, "ingested_date": day}
+
+
+class _Standing(NamedTuple):
+    """The latest record of an id that was no dead letter."""
+
+    offset: int
+    ingested_at: int
+    fingerprint: int
+
+
+class Oracle:
+    """Takes records, each partition's in the order of offsets, and gives the tables they make."""
+
+    def __init__(self, reader: RecordReader) -> None:
+        self._reader = reader
+        self._rows: dict[str, list[Row]] = defaultdict(list)
+        self._chunks: dict[str, list[pa.Table]] = defaultdict(list)
+        self._standing: dict[tuple[Any, ...], _Standing] = {}
+        self._named: set[tuple[Any, ...]] = set()
+
+    def take(self, record: LandedRecord) -> None:
+        """Add what the record makes to the tables."""
+        raw = {"key": record.key, "value": record.value, "headers": _as_structs(record)}
+        self._add(BRONZE.name, record.position | raw)
+        given = RawRecord(record.key, record.value, list(record.headers), record.ingested_at)
+        outcome = self._reader.outcomes(record.topic, [given])[0]
+        outcome = outcome if isinstance(outcome, Reject) else self._judged(record, outcome)
+        if isinstance(outcome, Reject):
+            self._add(DEAD_LETTERS.name, record.position | outcome._asdict() | raw)
+            return
+        for table, row in outcome:
+            self._add(table, row | record.position)
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Table → its rows."""
+        for table in list(self._rows):
+            self._pack(table)
+        return {
+            name: pa.concat_tables(self._chunks[name])
+            if self._chunks[name]
+            else arrow_schema(spec).empty_table()
+            for name, spec in all_tables().items()
+        }
+
+    def _judged(self, record: LandedRecord, rows: Rows) -> Rows | Reject:
+        """The rows that stay of a record that can be read: all, a duplicate's, or none."""
+        keyed = [(table, row) for table, row in rows if row.get("line_number", 1) == 1 and "event_id" in row]
+        if not keyed:
+            return rows
+        ids = [(record.topic, record.partition, t, row["visitor_id"], row["event_id"]) for t, row in keyed]
+        fingerprint = keyed[0][1]["fingerprint"]
+        known = [self._standing[one] for one in ids if one in self._standing]
+        known = [one for one in known if one.ingested_at >= record.ingested_at - DUPLICATE_BOUND]
+        others = [one.offset for one in known if one.fingerprint != fingerprint]
+        if others:
+            detail = f"offset {max(others)} has other content"
+            return Reject("deduplicate", "conflicting_id", "event_id", detail)
+        for one in ids:
+            self._standing[one] = _Standing(record.offset, record.ingested_at, fingerprint)
+        if known:
+            table, first = keyed[0]
+            repeats = max(one.offset for one in known)
+            return [(DUPLICATES.name, {**first, "record_table": table, "repeats_offset": repeats})]
+        return [*rows, *self._identity(record, [row for _, row in keyed])]
+
+    def _identity(self, record: LandedRecord, rows: list[Row]) -> Rows:
+        for row in rows:
+            hour = record.ingested_at // HOUR * HOUR
+            name = (record.topic, record.partition, row["visitor_id"], row["user_id"], hour)
+            if row["user_id"] is not None and name not in self._named:
+                self._named.add(name)
+                return [(IDENTITIES.name, {**row, "seen_hour": hour})]
+        return []
+
+    def _add(self, table: str, row: Row) -> None:
+        rows = self._rows[table]
+        rows.append(row)
+        if len(rows) >= _CHUNK:
+            self._pack(table)
+
+    def _pack(self, table: str) -> None:
+        rows, schema = self._rows[table], arrow_schema(all_tables()[table])
+        columns = [pa.array([row.get(name) for row in rows], _plain(schema, name)) for name in schema.names]
+        cast = [values.cast(schema.field(n).type) for n, values in zip(schema.names, columns, strict=True)]
+        self._chunks[table].append(pa.table(cast, schema=schema))
+        rows.clear()
+
+
+def _as_structs(record: LandedRecord) -> list[dict[str, Any]]:
+    return [{"key": key, "value": value} for key, value in record.headers]
+
+
+def _plain(schema: pa.Schema, name: str) -> pa.DataType:
+    """The type of a column's plain Python values: times and days are integers."""
+    kind = schema.field(name).type
+    if pa.types.is_timestamp(kind):
+        return pa.int64()
+    return pa.int32() if pa.types.is_date32(kind) else kind
