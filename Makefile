@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format hooks bench lock wheel clean
+.PHONY: help setup demo test check format hooks bench bench-ingest lock wheel clean
 
 help:
-	@echo "make demo [DURATION=seconds] [REPORT=file] [DATA=file MAPPING=name]   everything, with real services"
+	@echo "make demo [DURATION=seconds] [REPORT=file] [DATA=file MAPPING=name] [CRASHES=1]   everything, with real services"
+	@echo "make bench    all benchmarks; make bench-ingest: how fast and fresh bronze and silver are"
 	@echo "make test     set up and pass the tests"
 	@echo "make check    format, lint, types, architecture"
 	@echo "make hooks    check before every commit of this clone"
@@ -25,10 +26,15 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 demo: $(READY)
-	@$(BIN)/clicklake demo $(if $(DURATION),--duration $(DURATION)) $(if $(REPORT),--report "$(REPORT)") $(foreach file,$(DATA),--data "$(file)") $(if $(MAPPING),--mapping $(MAPPING))
+	@$(BIN)/clicklake demo $(if $(DURATION),--duration $(DURATION)) $(if $(REPORT),--report "$(REPORT)") $(foreach file,$(DATA),--data "$(file)") $(if $(MAPPING),--mapping $(MAPPING)) $(if $(CRASHES),--crashes --disturbed)
 
 test: $(READY)
 	@CLICKLAKE_PROFILE=ci $(BIN)/python -m pytest $(ARGS)
+
+bench: bench-ingest
+
+bench-ingest: $(READY)
+	@$(BIN)/python -m tests.benchmarks.ingest $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

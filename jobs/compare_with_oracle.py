@@ -1,4 +1,4 @@
-"""Prove that the lake's tables equal, row by row, what plain Python makes of Kafka's records; exit 1 when not."""
+"""Prove that the lake equals, row by row, what plain Python makes of Kafka's records; exit 1 when not."""
 
 import argparse
 import json

@@ -217,7 +217,7 @@ def _tombstone(raw: RawRecord, topic: TopicSpec, known_at: int) -> Row:
     row: Row = dict.fromkeys(head.names - {"occurred_at"})
     return row | {
         topic.key: key,
-        VALID_FROM: raw.ingested_at,
+        VALID_FROM: known_at,
         PROPERTIES: None,
         "known_at": known_at,
         "is_deleted": True,

@@ -18,6 +18,7 @@ from pipelines.runtime.demo.progress import Tally
 from pipelines.runtime.demo.report import build_report
 from pipelines.runtime.demo.run import Demo, DemoRun
 from pipelines.runtime.signals import stop_on
+from pipelines.settings.tree import Simulator
 
 _UNATTENDED_SECONDS = 120.0
 
@@ -30,6 +31,10 @@ _UNATTENDED_SECONDS = 120.0
 @click.option("--speed", default="max", show_default=True, help="Of the replay of --data: 1, 100, max.")
 @click.option("--rate", type=float, help="Records per second of the simulator.")
 @click.option("--seed", type=int, help="Of the simulator.")
+@click.option(
+    "--disturbed", is_flag=True, help="Replay with the simulator's shares of late, second, broken records."
+)
+@click.option("--crashes", is_flag=True, help="Let three queries fail and kill the driver meanwhile.")
 @click.pass_obj
 def command(invocation: Invocation, /, report_file: Path | None, **options: Any) -> None:
     """Start Kafka, Postgres, MLflow, Spark and the page; feed; check; report."""
@@ -43,6 +48,8 @@ def command(invocation: Invocation, /, report_file: Path | None, **options: Any)
         speed=options["speed"],
         rate=options["rate"] or settings.simulator.rate,
         seed=settings.simulator.seed if options["seed"] is None else options["seed"],
+        shares=_shares(settings.simulator) if options["disturbed"] else (0.0, 0.0, 0.0),
+        crashes=options["crashes"],
     )
     console = Console(stderr=True, highlight=False)
     reports: list[dict[str, Any]] = []
@@ -65,6 +72,10 @@ def command(invocation: Invocation, /, report_file: Path | None, **options: Any)
     _print(report, console)
     if not report["ok"]:
         raise CheckFailed("the demo's checks do not all hold: see above.")
+
+
+def _shares(simulator: Simulator) -> tuple[float, float, float]:
+    return simulator.late_share, simulator.duplicate_share, simulator.broken_share
 
 
 def _duration(asked: float | None, files: tuple[str, ...]) -> float | None:

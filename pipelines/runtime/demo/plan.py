@@ -16,7 +16,9 @@ _ROWS_TRIED = 100
 class DemoPlan:
     """`duration_seconds` of feeding (null: until Ctrl-C, or until the files end).
 
-    Without `files` the simulator feeds at `rate` records a second; with them, a replay at `speed`.
+    Without `files` the simulator feeds at `rate` records a second; with them, a replay at `speed`,
+    with `shares` (late, duplicate, broken) of its records disturbed on purpose. With `crashes`
+    queries and the driver are made to fail meanwhile.
     """
 
     duration_seconds: float | None
@@ -25,6 +27,8 @@ class DemoPlan:
     speed: str
     rate: float
     seed: int
+    shares: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    crashes: bool = False
 
     def check(self) -> None:
         """Raise `SettingsError` before anything starts when the plan cannot be done."""
@@ -46,6 +50,10 @@ class DemoPlan:
         if self.files:
             assert self.mapping is not None
             pace = ["--speed", self.speed, "--shift-to", "now"]
-            return ["replay", *self.files, "--mapping", self.mapping, *pace, "--json"]
+            names = ("--late-share", "--duplicate-share", "--broken-share")
+            disturbed = [
+                part for name, share in zip(names, self.shares, strict=True) for part in (name, str(share))
+            ]
+            return ["replay", *self.files, "--mapping", self.mapping, *pace, *disturbed, "--json"]
         limits = [] if self.duration_seconds is None else ["--duration", str(self.duration_seconds)]
         return ["simulate", "--rate", str(self.rate), "--seed", str(self.seed), *limits, "--json"]

@@ -11,9 +11,10 @@ from pipelines.connectors.kafka import end_offsets
 from pipelines.connectors.lake_reader import covered
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.connectors.postgres import PostgresAddress, open_connection
-from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, silver_tables
-from pipelines.contracts.positions import behind
+from pipelines.contracts.lake import BRONZE
+from pipelines.contracts.positions import Vector, behind
 from pipelines.errors import ServiceError
+from pipelines.runtime.streams.queries.clean_silver import WRITTEN
 from pipelines.runtime.watching.observe import Freshness, freshness, reject_totals, row_totals
 
 
@@ -59,8 +60,13 @@ def first_silver_row(address: PostgresAddress, *, since: datetime) -> datetime |
     return row[0] if row else None
 
 
+def silver_positions(names: Names) -> Vector:
+    """The position that silver has reached."""
+    return covered(names, WRITTEN, query=CLEAN_SILVER)
+
+
 def backlog(names: Names, bootstrap: str, topics: Sequence[str]) -> dict[str, int]:
     """Records not yet committed, by layer: Kafka to bronze, and bronze to silver."""
     bronze = covered(names, [BRONZE.name], query=LAND_BRONZE)
-    silver = covered(names, [*silver_tables(), DEAD_LETTERS.name], query=CLEAN_SILVER)
+    silver = silver_positions(names)
     return {"bronze": behind(bronze, end_offsets(bootstrap, topics)), "silver": behind(silver, bronze)}

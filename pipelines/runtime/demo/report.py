@@ -1,5 +1,6 @@
 """The demo's report and its checks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,6 +40,8 @@ def build_report(run: DemoRun, names: Names) -> dict[str, Any]:
         "freshness": freshness_summary(address, since=run.started_at),
         "freshness_after_warm_up": freshness_summary(address, since=(first or run.started_at) + _WARM_UP),
         "conservation": run.conservation,
+        "oracle": run.oracle,
+        "drills": run.drills,
         "checks": [{"name": c.name, "ok": c.ok, "seen": c.seen} for c in checks],
         "services": service_versions(run.services),
         "page": run.page,
@@ -65,9 +68,28 @@ def _checks(run: DemoRun, summary: dict[str, Any]) -> list[Check]:
             _conservation_seen(run.conservation),
         ),
     ]
+    if "holds" in run.oracle:
+        found.append(
+            Check("every row is as plain Python makes it", run.oracle["holds"], _oracle_seen(run.oracle))
+        )
+    if run.drills["armed"]:
+        found.append(_drills_check(run.drills))
     if "truth" in run.feed:
         found.append(_dead_letters_check(run.feed["sent_by_reason"], summary["dead_letters"]))
     return found
+
+
+def _oracle_seen(oracle: Mapping[str, Any]) -> str:
+    wrong = {name: one for name, one in oracle["tables"].items() if one["missing"] or one["extra"]}
+    rows = sum(one["rows"] for one in oracle["tables"].values())
+    return f"wrong: {wrong}" if wrong else f"{rows} rows of {oracle['records']} records"
+
+
+def _drills_check(drills: Mapping[str, Any]) -> Check:
+    """Every crash that was planned has happened, and the lake stands all the same."""
+    armed, fired = set(drills["armed"]), set(drills["fired"])
+    text = f"{len(fired)} of {len(armed)} crashes, the driver started again {drills['driver_restarts']} times"
+    return Check("the crashes of the drill happened", armed == fired and drills["driver_restarts"] > 0, text)
 
 
 def _dead_letters_check(sent: dict[str, int], seen: dict[str, int]) -> Check:

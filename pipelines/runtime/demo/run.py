@@ -1,40 +1,43 @@
 """The demo's course: services, driver, page, feed, drain, check, report."""
 
-import http.client
-import json
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from pipelines.connectors.kafka import ensure_topics, planned_topics
 from pipelines.connectors.names import Names
+from pipelines.contracts.positions import Vector
 from pipelines.errors import ServiceError
+from pipelines.runtime.demo.answers import page_answers, read_fresh, read_json, read_json_file
 from pipelines.runtime.demo.children import Child
+from pipelines.runtime.demo.drills import CRASHES, drill_report, with_crashes
 from pipelines.runtime.demo.plan import DemoPlan
-from pipelines.runtime.demo.progress import Tally, backlog, tally
+from pipelines.runtime.demo.progress import Tally, backlog, silver_positions, tally
+from pipelines.runtime.demo.streams_child import StreamsChild
 from pipelines.runtime.doctor import require
 from pipelines.runtime.embedded.endpoints import Endpoints
 from pipelines.runtime.embedded.jars import ensure_jars
 from pipelines.runtime.embedded.processes import tail
 from pipelines.runtime.embedded.progress import Progress
 from pipelines.runtime.embedded.stack import running_stack
+from pipelines.runtime.failpoints import fired
+from pipelines.runtime.reading import record_reader
+from pipelines.runtime.streams.oracle_check import compare_with_oracle
 from pipelines.runtime.streams.queries.land_bronze import landed_topics
 from pipelines.runtime.streams.streams_file import StreamsFile
 from pipelines.settings import Settings
 
 _POLL_SECONDS = 1.0
-_ANSWER_SECONDS = 10
 _STREAMS_SECONDS = 180.0
 _PAGE_SECONDS = 60.0
 _DRAIN_SECONDS = 300.0
 _CHILD_GRACE_SECONDS = 45.0
 _CHECK_SECONDS = 300.0
+_ORACLE_RECORDS = 500_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class DemoRun:
     feed_said: str
     left_behind: Mapping[str, int]
     conservation: Mapping[str, Any]
+    oracle: Mapping[str, Any]
+    drills: Mapping[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -74,6 +79,7 @@ class Demo:
         self._show = show
         self._names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
         self._check_file = self._names.var_dir / "run" / "conservation.json"
+        self._covered_before: Vector = {}
         self._started = time.monotonic()
         self._seconds: dict[str, float] = {}
 
@@ -85,22 +91,16 @@ class Demo:
         ensure_jars("spark", names=self._names, progress=self._tell)
         StreamsFile(self._names).forget()
         self._check_file.unlink(missing_ok=True)
-        run_streams = (
-            "run",
-            "stream_lake",
-            "--wait",
-            str(_STREAMS_SECONDS),
-            "--check",
-            str(self._check_file),
-        )
+        self._names.failpoint_ledger.unlink(missing_ok=True)
+        self._covered_before = silver_positions(self._names)
         with (
-            self._child("streams", *run_streams) as streams,
+            self._streams() as streams,
             running_stack(self._settings, names=self._names, progress=self._tell) as services,
         ):
             self._mark("services_ready")
             conclude(self._with_services(started_at, services, streams))
 
-    def _with_services(self, started_at: datetime, services: Endpoints, streams: Child) -> DemoRun:
+    def _with_services(self, started_at: datetime, services: Endpoints, streams: StreamsChild) -> DemoRun:
         kafka = self._settings.kafka
         topics = planned_topics(one.topic for one in self._settings.bindings)
         ensure_topics(
@@ -112,22 +112,54 @@ class Demo:
             with self._child("feed", *self._plan.feed_command()) as feed:
                 self._watch(feed, streams, services, started_at)
                 left_behind = self._drain(streams, services, started_at)
-            page_answers = _answers(url)
+            answers = page_answers(url)
             self._tell("check", "comparing every bronze position with its fate")
             streams.stop(grace_seconds=_CHECK_SECONDS)
+            self._tell("check", "comparing every row with a plain-Python oracle's")
+            oracle = self._compare_with_oracle(services)
             self._mark("checked")
+            armed = CRASHES if self._plan.crashes else ()
+            fired_points = fired(self._names.failpoint_ledger)
             return DemoRun(
                 started_at=started_at,
                 services=services,
                 page=url,
-                page_answers=page_answers,
-                feed=_json_or_empty(feed.last_line()),
+                page_answers=answers,
+                feed=read_json(feed.last_line()),
                 feed_exit_code=feed.exit_code if feed.exit_code is not None else 1,
                 feed_said=tail(feed.log, lines=1) if feed.exit_code else "",
                 left_behind=left_behind,
-                conservation=_json_or_empty(_text(self._check_file)),
+                conservation=read_json_file(self._check_file),
+                oracle=oracle,
+                drills=drill_report(armed, fired_points, restarts=streams.restarts),
                 seconds=self._seconds,
             )
+
+    @contextmanager
+    def _streams(self) -> Iterator[StreamsChild]:
+        arguments = ("run", "stream_lake", "--wait", str(_STREAMS_SECONDS), "--check", str(self._check_file))
+        crashes = self._plan.crashes
+        environment = with_crashes(self._environment) if crashes else self._environment
+
+        def start(restarts: int) -> Child:
+            name = f"streams-{restarts + 1}" if restarts else "streams"
+            if restarts:
+                self._tell("streams", "the driver was killed by the drill; it is started again")
+            return Child(name, arguments, environment=environment, logs=self._names.logs)
+
+        streams = StreamsChild(start, forgiving=crashes)
+        try:
+            yield streams
+        finally:
+            streams.stop(grace_seconds=_CHILD_GRACE_SECONDS)
+
+    def _compare_with_oracle(self, services: Endpoints) -> dict[str, Any]:
+        records = sum(silver_positions(self._names).values())
+        if not 0 < records <= _ORACLE_RECORDS:
+            return {"records": records, "skipped": f"more than {_ORACLE_RECORDS:,} records, or none"}
+        reader = record_reader(self._settings)
+        since = self._covered_before
+        return compare_with_oracle(reader, self._names, bootstrap=services.kafka, since=since).as_data()
 
     def _wait_for_page(self, page: Child) -> str:
         file = self._names.var_dir / "run" / "serve.json"
@@ -135,7 +167,7 @@ class Demo:
 
         def there() -> bool:
             page.require_running()
-            found.update(_read_fresh(file, page))
+            found.update(read_fresh(file, pid=page.pid))
             return "url" in found
 
         self._await(there, _PAGE_SECONDS, "the page did not start")
@@ -143,7 +175,7 @@ class Demo:
         self._tell("page", f"look at {found['url']}")
         return str(found["url"])
 
-    def _wait_for_streams(self, streams: Child) -> None:
+    def _wait_for_streams(self, streams: StreamsChild) -> None:
         self._tell("streams", "Spark is starting")
 
         def there() -> bool:
@@ -154,7 +186,7 @@ class Demo:
         self._mark("streams_ready")
         self._tell("streams", "running")
 
-    def _watch(self, feed: Child, streams: Child, services: Endpoints, started_at: datetime) -> None:
+    def _watch(self, feed: Child, streams: StreamsChild, services: Endpoints, started_at: datetime) -> None:
         began = time.monotonic()
         limit = self._plan.duration_seconds
         while feed.running and not self._stop.wait(_POLL_SECONDS):
@@ -166,7 +198,7 @@ class Demo:
         feed.stop(grace_seconds=_CHILD_GRACE_SECONDS)
         self._mark("fed")
 
-    def _drain(self, streams: Child, services: Endpoints, started_at: datetime) -> dict[str, int]:
+    def _drain(self, streams: StreamsChild, services: Endpoints, started_at: datetime) -> dict[str, int]:
         """Wait until silver covers all of Kafka; what is left when it takes too long."""
         self._tell("streams", "landing what is left")
         deadline = time.monotonic() + _DRAIN_SECONDS
@@ -198,30 +230,3 @@ class Demo:
 
     def _mark(self, what: str) -> None:
         self._seconds[what] = round(time.monotonic() - self._started, 1)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - our own page
-            return bool(answer.status == http.client.OK)
-    except OSError:
-        return False
-
-
-def _read_fresh(file: Path, page: Child) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    content = _json_or_empty(file.read_text())
-    return content if content.get("pid") == page.pid else {}
-
-
-def _text(file: Path) -> str:
-    return file.read_text() if file.is_file() else ""
-
-
-def _json_or_empty(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -34,8 +34,10 @@ class OracleResult:
         return {"holds": self.holds, "records": self.records, "tables": tables}
 
 
-def compare_with_oracle(reader: RecordReader, names: Names, *, bootstrap: str) -> OracleResult:
-    """Compare all tables below silver's position with the oracle's.
+def compare_with_oracle(
+    reader: RecordReader, names: Names, *, bootstrap: str, since: Vector | None = None
+) -> OracleResult:
+    """Compare all tables below silver's position, and from `since` on, with the oracle's.
 
     Reads Kafka from its beginning: what it has deleted or compacted counts as not expected. Holds
     the expected rows in memory, about 2 KB a record. Raises `LakeError` before the first batch.
@@ -48,7 +50,7 @@ def compare_with_oracle(reader: RecordReader, names: Names, *, bootstrap: str) -
         oracle.take(LandedRecord(*record))
         count += 1
     lake = LakeReader(names)
-    lake.lend("ends", _as_table(ends))
+    lake.lend("ends", _as_table(since or {}, ends))
     tables = {}
     for name, rows in oracle.tables().items():
         lake.lend("expected", rows)
@@ -56,20 +58,23 @@ def compare_with_oracle(reader: RecordReader, names: Names, *, bootstrap: str) -
     return OracleResult(count, tables)
 
 
-def _as_table(ends: Vector) -> pa.Table:
+def _as_table(since: Vector, ends: Vector) -> pa.Table:
     topics, partitions = zip(*ends, strict=True)
-    columns = [pa.array(topics), pa.array(partitions), pa.array(ends.values())]
-    return pa.table(columns, names=["topic", "partition", "until_offset"])
+    starts = [since.get(place, 0) for place in ends]
+    columns = [pa.array(topics), pa.array(partitions), pa.array(starts), pa.array(ends.values())]
+    return pa.table(columns, names=["topic", "partition", "from_offset", "until_offset"])
 
 
 def _differences(lake: LakeReader, table: str, names: list[str]) -> dict[str, int]:
-    columns = ", ".join(f'{{}}."{name}"' for name in names)
-    expected = f"select {columns.replace('{}', 'expected')} from expected"
-    found = f"""select {columns.replace("{}", table)} from {table} semi join ends on ends.topic = {table}.topic
-        and ends.partition = {table}.partition and {table}."offset" < ends.until_offset"""
+    """How many rows of the lent table `expected` the lake's table lacks, and has beside them."""
+    columns = ", ".join(f't."{name}"' for name in names)
+    within = """semi join ends on ends.topic = t.topic and ends.partition = t.partition
+        and t."offset" >= ends.from_offset and t."offset" < ends.until_offset"""
+    expected = f"select {columns} from expected t {within}"  # noqa: S608 - declared names
+    found = f"select {columns} from {table} t {within}"  # noqa: S608 - declared names
 
     def count(rows: str) -> int:
-        return int(lake.rows(f"select count(*) as n from ({rows})")[0]["n"])
+        return int(lake.rows(f"select count(*) as n from ({rows})")[0]["n"])  # noqa: S608 - as above
 
     return {
         "rows": count(expected),

@@ -1,0 +1,23 @@
+"""The crashes of `clicklake demo --crashes`: three queries that fail, and a driver killed at a bad moment."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+CRASHES = (
+    "land_bronze.after_append:bronze.records@2=raise",
+    "clean_silver.before_append:silver.events@2=raise",
+    "clean_silver.after_batch@3=raise",
+    "clean_silver.after_append:silver.events@7=kill",
+)
+"""Failpoints: written but not yet recorded, before a table, at the batch's end, killed between tables."""
+
+
+def with_crashes(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a driver that is to fail at these points."""
+    lines = [environment.get("CLICKLAKE_SET", ""), f"failpoints=[{', '.join(CRASHES)}]"]
+    return {**environment, "CLICKLAKE_SET": "\n".join(line for line in lines if line)}
+
+
+def drill_report(armed: Sequence[str], fired: Sequence[str], *, restarts: int) -> dict[str, Any]:
+    """What was to fail, what did, and how often the driver was started again."""
+    return {"armed": list(armed), "fired": list(fired), "driver_restarts": restarts}
