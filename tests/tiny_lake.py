@@ -16,11 +16,11 @@ from pipelines.contracts.positions import Coverage
 from pipelines.contracts.tables import TableSpec
 from pipelines.settings import conf_dir
 from pipelines.settings.traffic import load_traffic_rules
-from pipelines.silver.arrow_parser import ArrowParser, parsed_schema, parsed_tables
+from pipelines.silver.arrow_parser import parse_batch, parsed_tables
 from pipelines.silver.deduplication import Deduplicator
 from pipelines.silver.enrichment import Enrichment
 from pipelines.silver.reading import RecordReader
-from pipelines.silver.settling import duplicate_rows, identity_rows, rows_of
+from pipelines.silver.settling import drop_rows, duplicate_rows, identity_rows
 from pipelines.simulator import ShopConfig, Simulation
 
 START = 1_760_000_000_000_000
@@ -92,15 +92,18 @@ class Empty:
 def _write(names: Names, records: list[Record]) -> None:
     bronze = _table(records, BRONZE)
     reader = RecordReader({}, Enrichment(load_traffic_rules(conf_dir()), None))
-    parsed = pa.Table.from_batches(ArrowParser(reader)(bronze.to_batches()), schema=parsed_schema())
-    verdict = Deduplicator(Empty()).judge(parsed)
+    parsed = [part for batch in bronze.to_batches() for part in parse_batch(batch, reader)]
+    envelope = pa.Table.from_batches([part for _, part, _ in parsed])
+    verdict = Deduplicator(Empty()).judge(envelope)
     assert not verdict.conflicts
     tables = {BRONZE.name: bronze}
-    tables |= {
-        spec.name: rows_of(parsed, spec, without=verdict.set_aside) for spec in parsed_tables().values()
-    }
-    tables[DUPLICATES.name] = duplicate_rows(parsed, verdict)
-    tables[IDENTITIES.name] = identity_rows(parsed, verdict)
+    for spec in parsed_tables().values():
+        rows = pa.Table.from_batches(
+            [rows for name, _, rows in parsed if name == spec.name], schema=arrow_schema(spec)
+        )
+        tables[spec.name] = drop_rows(rows, verdict.set_aside)
+    tables[DUPLICATES.name] = duplicate_rows(envelope, verdict)
+    tables[IDENTITIES.name] = identity_rows(envelope, verdict)
     ends = Counter((record["topic"], record["partition"]) for record in records)
     for spec in all_tables().values():
         query = LAND_BRONZE if spec == BRONZE else CLEAN_SILVER

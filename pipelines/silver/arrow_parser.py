@@ -1,9 +1,9 @@
-"""The parser over Arrow batches: bronze records in, parsed records out. No Spark in here.
+"""The parser over Arrow batches: bronze records in, silver rows and dead letters out. No Spark in here.
 
-A parsed record is one silver row or one dead letter. It carries its table, its position, and the
-row in the struct column named after the table; the other struct columns are null. So one pass over
-bronze feeds every silver table. Of every event and order the envelope says what deduplication needs:
-which record it is, what it says and whom it names.
+Of each row there is an *envelope*: its table, its position and, of every event and order, what
+deduplication needs: which record it is, what it says and whom it names. `parse_batch` gives rows and
+envelopes apart; `ArrowParser` gives them as one wide record, the row in the struct column named
+after its table, for where rows have to pass through Spark.
 """
 
 import gc
@@ -11,13 +11,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from operator import itemgetter
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.contracts.arrow import arrow_type
+from pipelines.contracts.arrow import arrow_schema, arrow_type
 from pipelines.contracts.fingerprint import record_key
 from pipelines.contracts.lake import DEAD_LETTERS, IDENTITIES, silver_tables
 from pipelines.contracts.parsing import RawRecord, Reject, Row
@@ -62,31 +63,44 @@ class _Parsed:
 
 
 class ArrowParser:
-    """Callable for `mapInArrow`."""
+    """Callable for `mapInArrow` that gives parsed records, one output batch a table that has rows."""
 
     def __init__(self, reader: RecordReader) -> None:
         self._reader = reader
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Parsed records of the batches, one output batch a table that has rows."""
+        """Parsed records of the batches."""
         schema = parsed_schema()
         for batch in batches:
-            with _no_collection():
-                tables = self._parse(batch)
-                found = [_to_batch(table, parsed, batch, schema) for table, parsed in tables.items()]
-                del tables
-            yield from found
+            for table, envelope, rows in parse_batch(batch, self._reader):
+                columns = dict(zip(ENVELOPE, envelope.columns, strict=True))
+                columns[table.partition(".")[2]] = rows.to_struct_array()
+                nulls = {one.name: pa.nulls(rows.num_rows, one.type) for one in schema}
+                arrays = [columns.get(name, nulls[name]).cast(schema.field(name).type) for name in nulls]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
-    def _parse(self, batch: pa.RecordBatch) -> dict[str, _Parsed]:
-        tables: dict[str, _Parsed] = defaultdict(_Parsed)
-        for topic, (sources, records) in _by_topic(batch).items():
-            for source, outcome in zip(sources, self._reader.outcomes(topic, records), strict=True):
-                rows = _dead_letter(outcome) if isinstance(outcome, Reject) else outcome
-                for table, row in rows:
-                    parsed = tables[table]
-                    parsed.rows.append(row)
-                    parsed.sources.append(source)
-        return tables
+
+def parse_batch(
+    batch: pa.RecordBatch, reader: RecordReader
+) -> list[tuple[str, pa.RecordBatch, pa.RecordBatch]]:
+    """Table, envelope and rows (in the table's columns) of each table that the batch has rows of."""
+    with _no_collection():
+        tables = _parse(batch, reader)
+        found = [(table, *_to_batches(table, parsed, batch)) for table, parsed in tables.items()]
+        del tables
+    return found
+
+
+def _parse(batch: pa.RecordBatch, reader: RecordReader) -> dict[str, _Parsed]:
+    tables: dict[str, _Parsed] = defaultdict(_Parsed)
+    for topic, (sources, records) in _by_topic(batch).items():
+        for source, outcome in zip(sources, reader.outcomes(topic, records), strict=True):
+            rows = _dead_letter(outcome) if isinstance(outcome, Reject) else outcome
+            for table, row in rows:
+                parsed = tables[table]
+                parsed.rows.append(row)
+                parsed.sources.append(source)
+    return tables
 
 
 @contextmanager
@@ -129,8 +143,8 @@ def _headers(batch: pa.RecordBatch) -> list[list[tuple[str, bytes | None]]]:
     return [[(one["key"], one["value"]) for one in some or ()] for some in headers.to_pylist()]
 
 
-def _to_batch(table: str, parsed: _Parsed, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    rows, struct = parsed.rows, table.partition(".")[2]
+def _to_batches(table: str, parsed: _Parsed, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    rows = parsed.rows
     sources = pa.array(parsed.sources, pa.int32())
     given = {name: batch.column(name).take(sources) for name in (*_POSITION, *_RAW)}
     columns: dict[str, pa.Array] = {name: given[name] for name in _POSITION}
@@ -139,19 +153,23 @@ def _to_batch(table: str, parsed: _Parsed, batch: pa.RecordBatch, schema: pa.Sch
         columns["reason"] = _values(rows, "reason", pa.string())
     if table in KEYED_TABLES:
         columns |= _identity(table, rows, given)
-    children = [
-        given[child.name].cast(child.type) if child.name in given else _values(rows, child.name, child.type)
-        for child in schema.field(struct).type
-    ]
-    columns[struct] = pa.StructArray.from_arrays(children, fields=list(schema.field(struct).type))
     columns["preview"] = _previews(rows, given)
-    return pa.RecordBatch.from_arrays(
-        [
-            columns[one.name].cast(one.type) if one.name in columns else pa.nulls(len(rows), one.type)
-            for one in schema
-        ],
-        schema=schema,
+    nothing = pa.nulls(len(rows))
+    envelope = [columns.get(name, nothing).cast(kind) for name, kind in _TYPES.items()]
+    schema = _row_schemas()[table]
+    own = [
+        given[one.name].cast(one.type) if one.name in given else _values(rows, one.name, one.type)
+        for one in schema
+    ]
+    return (
+        pa.RecordBatch.from_arrays(envelope, names=list(_TYPES)),
+        pa.RecordBatch.from_arrays(own, schema=schema),
     )
+
+
+@cache
+def _row_schemas() -> dict[str, pa.Schema]:
+    return {spec.name: arrow_schema(spec) for spec in parsed_tables().values()}
 
 
 def _identity(table: str, rows: Sequence[Row], given: dict[str, pa.Array]) -> dict[str, pa.Array]:

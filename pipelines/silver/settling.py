@@ -14,15 +14,6 @@ from pipelines.silver.deduplication import HOUR, Verdict
 from pipelines.silver.keyed_batch import Position
 
 
-def rows_of(parsed: pa.Table, spec: TableSpec, *, without: set[Position]) -> pa.Table:
-    """The rows of one table among the parsed records, but for those of some positions."""
-    mine = drop_rows(parsed.filter(pc.equal(parsed["table"], spec.name)), without)
-    struct = mine[spec.name.partition(".")[2]].combine_chunks()
-    columns = dict(zip((field.name for field in struct.type), struct.flatten(), strict=True))
-    schema = arrow_schema(spec)
-    return pa.table([columns[name] for name in schema.names], schema=schema)
-
-
 def duplicate_rows(envelope: pa.Table, verdict: Verdict) -> pa.Table:
     """Rows of `silver.duplicates`: one per position that repeats an earlier one."""
     found = _first_rows(envelope, verdict.repeats)

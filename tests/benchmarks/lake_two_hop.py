@@ -23,7 +23,7 @@ def main() -> None:
     spark = open_session(settings, names, app="bench")
     ensure_lake(spark, names)
     specs = [
-        land_bronze(spark, bootstrap=services.kafka, bound=[], stream=settings.bronze),
+        land_bronze(spark, names, bootstrap=services.kafka, bound=[], stream=settings.bronze),
         clean_silver(spark, names, reader=record_reader(settings), stream=settings.silver),
     ]
     seconds = {}

@@ -66,7 +66,7 @@ def run(spark, lake, stack, bound):
     reader = record_reader(load_settings(overrides=[f"bindings=[{{topic: {bound}, mapping: attribution}}]"]))
     ensure_lake(spark, lake)
     specs = [
-        land_bronze(spark, bootstrap=stack.kafka, bound=[bound], stream=PACE),
+        land_bronze(spark, lake, bootstrap=stack.kafka, bound=[bound], stream=PACE),
         clean_silver(spark, lake, reader=reader, stream=TABLE_PACE),
     ]
     for spec in specs:
@@ -133,7 +133,7 @@ def test_a_batch_written_twice_changes_nothing(spark, stack, lake, bound):
     send(stack, [("clicks", b"v", {**CLICK, "event_id": uuid.uuid4().hex, "occurred_at": now()})])
     arm([f"{LAND_BRONZE}.after_batch=raise"], ledger=lake.failpoint_ledger)
     ensure_lake(spark, lake)
-    spec = land_bronze(spark, bootstrap=stack.kafka, bound=[bound], stream=PACE)
+    spec = land_bronze(spark, lake, bootstrap=stack.kafka, bound=[bound], stream=PACE)
     stream = start_stream(spark, spec, lake, Silent(), available_now=True)
     with pytest.raises(StreamingQueryException, match="failpoint"):
         stream.query.awaitTermination()

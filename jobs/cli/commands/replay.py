@@ -3,7 +3,7 @@
 import json
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,16 @@ import click
 from rich.console import Console
 
 from jobs.cli.main import Invocation
-from pipelines.connectors.kafka import Producer, ensure_topics, planned_topics
 from pipelines.connectors.mapping import MappedFiles, Mapping, check_files, load_mapping, open_files
 from pipelines.connectors.names import Names
-from pipelines.contracts.delivery import Delivery
 from pipelines.errors import MappingError, ServiceError
 from pipelines.runtime.embedded import endpoints
 from pipelines.runtime.feeds.disturbance import Disturbance
-from pipelines.runtime.feeds.feed import FeedReport, feed
+from pipelines.runtime.feeds.feed import FeedReport
 from pipelines.runtime.feeds.replay import ReplayPlan, parse_speed
+from pipelines.runtime.feeds.sending import send_to_kafka
 from pipelines.runtime.signals import stop_on
 from pipelines.settings import conf_dir
-from pipelines.settings.tree import Kafka
 
 
 @click.command()
@@ -54,24 +52,14 @@ def command(
         if not records:
             raise MappingError(f"no select of {mapping.source} takes a row of the files; nothing was sent.")
         deliveries, shift = plan.deliveries(mapped)
-        fed = _feed(deliveries, bootstrap, settings.kafka, speed=plan.speed)
+        stop = stop_on(signal.SIGINT, signal.SIGTERM)
+        fed = send_to_kafka(
+            deliveries, bootstrap, settings.kafka, speed=plan.speed, stop=stop, progress=_progress()
+        )
         report = _read(mapped, mapping, records) | {"shift_seconds": shift / 1_000_000} | _fed(fed)
     _show(report, as_json=as_json)
     if fed.error is not None:
         raise ServiceError(fed.error)
-
-
-def _feed(deliveries: Iterator[Delivery], bootstrap: str, kafka: Kafka, *, speed: float | None) -> FeedReport:
-    limit = kafka.max_message_bytes
-    ensure_topics(bootstrap, planned_topics(), partitions=kafka.partitions, max_message_bytes=limit)
-    with Producer(bootstrap, max_message_bytes=limit) as producer:
-        return feed(
-            deliveries,
-            producer,
-            speed=speed,
-            stop=stop_on(signal.SIGINT, signal.SIGTERM),
-            progress=_progress(),
-        )
 
 
 def _read(mapped: MappedFiles, mapping: Mapping, records: Counter[str]) -> dict[str, Any]:

@@ -18,8 +18,6 @@ from pipelines.contracts.positions import Coverage, Vector, furthest
 from pipelines.contracts.tables import TableSpec
 from pipelines.runtime.failpoints import failpoint
 
-SMALL_BATCH = 20_000
-"""Records up to which a batch's rows are brought to the driver and written without Spark."""
 _FINE_MS, _COARSE_MS, _ROUGH_MS = 50, 1_000, 60_000
 
 

@@ -64,7 +64,7 @@ def run_streams(
         silver = clean_silver(spark, names, reader=reader, stream=settings.silver)
         services = wait_for_endpoints(settings, names, seconds=wait_seconds, stop=stop)
         bronze = land_bronze(
-            spark, bootstrap=services.kafka, bound=bound_topics(settings), stream=settings.bronze
+            spark, names, bootstrap=services.kafka, bound=bound_topics(settings), stream=settings.bronze
         )
         specs = [spec for spec in (bronze, silver) if spec.name in queries]
         with closing(MetricsWriter(services.postgres.address())) as metrics:

@@ -1,6 +1,7 @@
 """`clean_silver`: bronze → silver rows, duplicates, identities and dead letters, in one pass."""
 
 from collections import Counter
+from pathlib import Path
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -8,9 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pipelines.connectors.delta_writer import Rows
 from pipelines.connectors.names import CLEAN_SILVER, Names
 from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, DUPLICATES, IDENTITIES, all_tables, silver_tables
-from pipelines.contracts.tables import TableSpec
 from pipelines.runtime.streams.batches import (
-    SMALL_BATCH,
     Append,
     BatchContext,
     BatchSummary,
@@ -20,12 +19,14 @@ from pipelines.runtime.streams.batches import (
     latest_previews,
     next_offsets,
 )
+from pipelines.runtime.streams.parsing import parsed_in_spark, parsed_nearby
 from pipelines.runtime.streams.silver_history import SilverHistory
+from pipelines.runtime.streams.spill import workers_share_disk
 from pipelines.runtime.streams.streaming import BatchProcess, StreamSpec
 from pipelines.settings import TableStream
-from pipelines.silver.arrow_parser import ENVELOPE, KEYED_TABLES, PREVIEWS_PER_TABLE, letter_previews
+from pipelines.silver.arrow_parser import PREVIEWS_PER_TABLE, letter_previews
 from pipelines.silver.deduplication import Deduplicator, Verdict
-from pipelines.silver.parse import drop_positions, keep_positions, keep_table, parse_records
+from pipelines.silver.parse import keep_positions
 from pipelines.silver.reading import RecordReader
 from pipelines.silver.settling import (
     conflict_letters,
@@ -33,7 +34,6 @@ from pipelines.silver.settling import (
     duplicate_rows,
     identity_rows,
     positions_table,
-    rows_of,
 )
 
 PARSED_INTO = {**silver_tables(), DEAD_LETTERS.name: DEAD_LETTERS}
@@ -51,7 +51,8 @@ def clean_silver(
     )
 
     def begin() -> BatchProcess:
-        return _CleanSilver(reader, Deduplicator(SilverHistory(spark, names)))
+        judge = Deduplicator(SilverHistory(spark, names))
+        return _CleanSilver(reader, judge, names.scratch / CLEAN_SILVER)
 
     return StreamSpec(CLEAN_SILVER, bronze, WRITTEN, begin, stream.trigger_seconds)
 
@@ -59,26 +60,28 @@ def clean_silver(
 class _CleanSilver:
     """Cleans batches in their order; remembers what it has seen between them."""
 
-    def __init__(self, reader: RecordReader, judge: Deduplicator) -> None:
+    def __init__(self, reader: RecordReader, judge: Deduplicator, scratch: Path) -> None:
         self._reader = reader
         self._judge = judge
+        self._scratch = scratch
 
     def __call__(self, batch: DataFrame, context: BatchContext) -> BatchSummary | None:
         records = batch.coalesce(batch.sparkSession.sparkContext.defaultParallelism)
-        parsed = parse_records(records, reader=self._reader).persist()
-        try:
-            envelope = parsed.select(*ENVELOPE).toArrow()
+        near = context.writer.takes_arrow and workers_share_disk(batch)
+        with (
+            parsed_nearby(records, self._reader, self._scratch)
+            if near
+            else parsed_in_spark(records, self._reader) as parsed
+        ):
+            envelope = parsed.envelope()
             if not envelope.num_rows:
                 return None
             verdict = self._judge.judge(envelope)
             exceptions = _exceptions(batch, envelope, verdict)
-            small = envelope.num_rows <= SMALL_BATCH and context.writer.takes_arrow
             tables = [PARSED_INTO[name] for name in count_by(envelope, "table")]
-            kept = _kept_rows(parsed, tables, verdict) if small else _kept_frames(parsed, tables, verdict)
+            kept = {spec.name: parsed.rows(spec, verdict) for spec in tables}
             positions = next_offsets(envelope)
             append_all(_appends(kept, exceptions, batch.sparkSession), context, positions=positions)
-        finally:
-            parsed.unpersist()
         return _summary(envelope, verdict, exceptions, remembered=self._judge.remembered)
 
 
@@ -92,21 +95,6 @@ def _exceptions(batch: DataFrame, envelope: pa.Table, verdict: Verdict) -> dict[
         wanted = batch.sparkSession.createDataFrame(positions_table(verdict.conflicts))
         found[DEAD_LETTERS.name] = conflict_letters(keep_positions(batch, wanted).toArrow(), verdict)
     return {name: rows for name, rows in found.items() if rows.num_rows}
-
-
-def _kept_rows(parsed: DataFrame, tables: list[TableSpec], verdict: Verdict) -> dict[str, Rows]:
-    collected = parsed.toArrow()
-    return {spec.name: rows_of(collected, spec, without=verdict.set_aside) for spec in tables}
-
-
-def _kept_frames(parsed: DataFrame, tables: list[TableSpec], verdict: Verdict) -> dict[str, Rows]:
-    frames: dict[str, Rows] = {}
-    for spec in tables:
-        rows = keep_table(parsed, spec)
-        if verdict.set_aside and spec.name in KEYED_TABLES:
-            rows = drop_positions(rows, rows.sparkSession.createDataFrame(positions_table(verdict.set_aside)))
-        frames[spec.name] = rows
-    return frames
 
 
 def _appends(kept: dict[str, Rows], exceptions: dict[str, pa.Table], spark: SparkSession) -> list[Append]:
