@@ -46,6 +46,8 @@ def land_bronze(
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
         .option("includeHeaders", "true")
+        # The records are there when they are asked for: a fetch that waits for more only holds up the batch.
+        .option("kafka.fetch.max.wait.ms", "10")
         .option("maxOffsetsPerTrigger", stream.max_records)
         .load()
     )
