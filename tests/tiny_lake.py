@@ -68,7 +68,7 @@ def _landed(deliveries: list[Delivery]) -> list[Record]:
                 "ingested_date": moment // _MICROS_PER_DAY,
                 "key": delivery.key,
                 "value": delivery.value,
-                "headers": [{"key": key, "value": value} for key, value in delivery.headers],
+                "headers": [{"key": key, "value": value} for key, value in delivery.headers] or None,
             }
         )
         offsets[place] += 1

@@ -132,8 +132,9 @@ class Oracle:
         rows.clear()
 
 
-def _as_structs(record: LandedRecord) -> list[dict[str, Any]]:
-    return [{"key": key, "value": value} for key, value in record.headers]
+def _as_structs(record: LandedRecord) -> list[dict[str, Any]] | None:
+    """The headers as bronze holds them: null when there are none, as Spark reads Kafka."""
+    return [{"key": key, "value": value} for key, value in record.headers] or None
 
 
 def _plain(schema: pa.Schema, name: str) -> pa.DataType:

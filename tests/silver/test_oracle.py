@@ -11,7 +11,7 @@ from pipelines.silver.oracle import LandedRecord, Oracle
 
 
 def landed(record):
-    headers = [(one["key"], one["value"]) for one in record["headers"]]
+    headers = [(one["key"], one["value"]) for one in record["headers"] or ()]
     names = ("topic", "partition", "offset", "ingested_at", "key", "value")
     return LandedRecord(*(record[name] for name in names), headers)
 
