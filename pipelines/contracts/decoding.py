@@ -22,13 +22,11 @@ def decode_value(value: bytes | None) -> dict[str, Any]:
         raise Invalid("empty_value")
     if len(value) > MAX_VALUE_BYTES:
         raise Invalid("too_large", None, f"{len(value)} bytes, limit {MAX_VALUE_BYTES}")
-    if value[:2] == MARKER:
-        decoded = decode_avro(value)
-    else:
-        decoded = decode_json(value)
-        # Counting is cheap, so that only suspects are walked.
-        if may_be_deep(value) and _depth(decoded) > MAX_DEPTH:
-            raise Invalid("too_deep", None, f"limit {MAX_DEPTH}")
+    is_avro = value[:2] == MARKER
+    decoded = _decode_avro(value) if is_avro else decode_json(value)
+    # Counting is cheap, so that only suspects are walked; Avro's own nesting has no brackets to count.
+    if (is_avro or may_be_deep(value)) and _depth(decoded) > MAX_DEPTH:
+        raise _too_deep()
     if type(decoded) is not dict:
         raise Invalid("not_an_object", None, type(decoded).__name__)
     return decoded
@@ -54,9 +52,21 @@ def decode_json(value: bytes) -> Any:
     try:
         return _decoder.decode(value)
     except RecursionError:
-        raise Invalid("too_deep", None, f"limit {MAX_DEPTH}") from None
+        raise _too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _why_not_json(value, str(error)) from None
+
+
+def _decode_avro(value: bytes) -> dict[str, Any]:
+    """The record, whose `properties` may nest as deep as their text is long."""
+    try:
+        return decode_avro(value)
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _too_deep() -> Invalid:
+    return Invalid("too_deep", None, f"limit {MAX_DEPTH}")
 
 
 def _why_not_json(value: bytes, message: str) -> Invalid:

@@ -142,6 +142,26 @@ def test_the_deepest_allowed_nesting_passes():
     assert row["properties"] == nested.decode()
 
 
+def nested_avro(levels):
+    nested = '{"a":' * levels + "1" + "}" * levels
+    record = {**CLICK, "occurred_at": NOON, "properties": nested}
+    return nested, encode_avro(record, all_topics()["clicks"])
+
+
+def test_the_deepest_allowed_nesting_of_avro_passes():
+    nested, value = nested_avro(63)
+    (row,) = parse(value)
+    assert row["properties"] == nested
+
+
+@pytest.mark.parametrize("levels", [64, 80, 5_000, 100_000])
+def test_avro_nested_deeper_is_rejected_as_json_is(levels):
+    _, value = nested_avro(levels)
+    outcome = parse(value)
+    assert isinstance(outcome, Reject)
+    assert outcome[:2] == ("decode", "too_deep")
+
+
 def test_known_at_comes_from_the_header_and_is_checked():
     (row,) = parse(CLICK, headers=[(KNOWN_AT_HEADER, b"2026-02-01T00:00:00Z")])
     assert row["known_at"] == NOON_MICROS - (28 * 24 + 12) * 3_600_000_000
