@@ -7,14 +7,20 @@ CRASHES = (
     "land_bronze.after_append:bronze.records@2=raise",
     "clean_silver.before_append:silver.events@2=raise",
     "clean_silver.after_batch@3=raise",
-    "clean_silver.after_append:silver.events@7=kill",
+    "clean_silver.after_append:silver.events@6=kill",
 )
 """Failpoints: written but not yet recorded, before a table, at the batch's end, killed between tables."""
+_RECORDS_A_BATCH = 500
 
 
 def with_crashes(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a driver that is to fail at these points."""
-    lines = [environment.get("CLICKLAKE_SET", ""), f"failpoints=[{', '.join(CRASHES)}]"]
+    """The environment of a driver that is to fail at these points, in batches small enough to reach them."""
+    lines = [
+        environment.get("CLICKLAKE_SET", ""),
+        f"failpoints=[{', '.join(CRASHES)}]",
+        f"bronze.max_records={_RECORDS_A_BATCH}",
+        "silver.max_mib=1",
+    ]
     return {**environment, "CLICKLAKE_SET": "\n".join(line for line in lines if line)}
 
 
