@@ -65,6 +65,7 @@ def test_every_record_has_one_fate(reader, tiny_lake):
             union all select topic, partition, "offset", 'silver' from silver.users
             union all select topic, partition, "offset", 'silver' from silver.products
             union all select topic, partition, "offset", 'silver' from silver.offers
+            union all select topic, partition, "offset", 'duplicate' from silver.duplicates
             union all select topic, partition, "offset", 'dead' from silver.dead_letters
         )
         select count(*) as fates, count(distinct (topic, partition, "offset")) as positions from fates

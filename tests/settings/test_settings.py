@@ -158,7 +158,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "simulator: {late_share: 5}",
         "{file}: `simulator.late_share`: expected `float` <= 1.0.",
     ),
-    "no records": ("silver: {max_records: 0}", "{file}: `silver.max_records`: expected `int` >= 1."),
+    "no records": ("bronze: {max_records: 0}", "{file}: `bronze.max_records`: expected `int` >= 1."),
+    "no size": ("silver: {max_mib: 0}", "{file}: `silver.max_mib`: expected `int` >= 1."),
+    "a bound of the other query": (
+        "silver: {max_records: 5}",
+        "{file}: `silver.max_records` is not a setting; known here: trigger_seconds, max_mib.",
+    ),
     "a list": ("[1]", "{file}: must hold keys and values, not a list."),
 }
 
