@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import SettingsError
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE
 from pipelines.contracts.lake import all_tables
+from pipelines.errors import SettingsError
 from pipelines.runtime.demo.drills import CRASHES, drill_report, with_crashes
 from pipelines.runtime.demo.plan import DemoPlan
 from pipelines.settings import load_settings
