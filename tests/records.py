@@ -1,12 +1,18 @@
 """Hand-made bronze records and DataFrames of a spec's columns, for tests of any area."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.contracts.tables import TableSpec
+from pipelines.contracts.translation import Translator
+from pipelines.settings import conf_dir
+from pipelines.settings.traffic import load_traffic_rules
+from pipelines.silver.enrichment import Enrichment
+from pipelines.silver.reading import RecordReader
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLICK = {
@@ -23,6 +29,11 @@ ORDER = {
     "status": "paid",
     "lines": [{"product_id": "p1", "quantity": 2}, {"product_id": "p2", "quantity": 1}],
 }
+
+
+def reader_of(translators: Mapping[str, Translator] | None = None) -> RecordReader:
+    """The reader that the stream uses, without pseudonyms."""
+    return RecordReader(translators or {}, Enrichment(load_traffic_rules(conf_dir()), None))
 
 
 def bronze_row(topic: str, offset: int, value: Any, **changes: Any) -> dict[str, Any]:

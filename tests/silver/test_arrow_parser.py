@@ -4,18 +4,23 @@ import json
 
 import pyarrow as pa
 
-from pipelines.contracts.arrow import arrow_type
-from pipelines.contracts.lake import BRONZE
+from pipelines.contracts.arrow import arrow_schema, arrow_type
+from pipelines.contracts.fingerprint import record_key
+from pipelines.contracts.lake import BRONZE, IDENTITIES
 from pipelines.contracts.parsing import Reject
-from pipelines.silver.arrow_parser import ArrowParser, parsed_schema
-from tests.records import CLICK, NOON, ORDER, bronze_row
+from pipelines.silver.arrow_parser import ENVELOPE, ArrowParser, parse_batch, parsed_schema, parsed_tables
+from tests.records import CLICK, NOON, ORDER, bronze_row, reader_of
+
+READER = reader_of()
+
+
+def batch_of(rows):
+    return pa.RecordBatch.from_struct_array(pa.array(rows, arrow_type(BRONZE.schema())))
 
 
 def parse(rows, translators=None):
-    schema = arrow_type(BRONZE.schema())
-    batch = pa.RecordBatch.from_struct_array(pa.array(rows, schema))
     found = []
-    for parsed in ArrowParser(translators or {})([batch]):
+    for parsed in ArrowParser(reader_of(translators))([batch_of(rows)]):
         assert parsed.schema == parsed_schema()
         found.extend(parsed.to_pylist())
     return found
@@ -96,3 +101,63 @@ def test_a_bound_message_with_one_bad_record_is_rejected_whole():
     assert fates(parse([bronze_row("shop", 0, b"half")], {"shop": translate})) == [
         ("silver.dead_letters", 0, "missing")
     ]
+
+
+MIXED = [
+    bronze_row("clicks", 1, {**CLICK, "user_id": "u1"}),
+    bronze_row("clicks", 2, b"{"),
+    bronze_row("orders", 3, ORDER),
+    bronze_row("users", 4, None, key=b"u1"),
+]
+
+
+def test_rows_and_envelopes_go_side_by_side_in_the_columns_of_their_table():
+    found = {table: (envelope, rows) for table, envelope, rows in parse_batch(batch_of(MIXED), READER)}
+    assert set(found) == {"silver.events", "silver.dead_letters", "silver.orders", "silver.users"}
+    for table, (envelope, rows) in found.items():
+        assert rows.schema.equals(arrow_schema(parsed_tables()[table.partition(".")[2]]))
+        assert tuple(envelope.schema.names) == ENVELOPE
+        assert set(envelope["table"].to_pylist()) == {table}
+        assert envelope["offset"].to_pylist() == rows["offset"].to_pylist()
+        if "fingerprint" in rows.schema.names:
+            assert envelope["fingerprint"].to_pylist() == rows["fingerprint"].to_pylist()
+
+
+def test_both_ways_out_hold_the_same_rows():
+    wide = {(row["table"], row["offset"]): row[row["table"].partition(".")[2]] for row in parse(MIXED)}
+    apart = {
+        (table, row["offset"]): row
+        for table, _, rows in parse_batch(batch_of(MIXED), READER)
+        for row in rows.to_pylist()
+    }
+    assert wide == apart
+
+
+def test_an_envelope_says_which_record_it_is_and_whom_it_names():
+    click, lines, user = (
+        [row for row in parse(MIXED) if row["table"] == f"silver.{name}"]
+        for name in ("events", "orders", "users")
+    )
+    assert click[0]["record_key"] == record_key("clicks/0", "silver.events", "v1", "e1")
+    assert click[0]["link_key"] == record_key("", IDENTITIES.name, "v1", "u1")
+    # Of an order's lines the first speaks for all.
+    assert [line["record_key"] for line in lines] == [
+        record_key("orders/0", "silver.orders", "v1", "m1"),
+        None,
+    ]
+    assert [line["link_key"] for line in lines] == [None, None]
+    assert user[0]["record_key"] is None
+
+
+def test_an_order_names_its_user_once():
+    lines = parse([bronze_row("orders", 3, {**ORDER, "user_id": "u1"})])
+    assert [line["link_key"] for line in lines] == [record_key("", IDENTITIES.name, "v1", "u1"), None]
+
+
+def test_the_rows_of_one_message_say_together_what_it_says():
+    rows = parse(
+        [bronze_row("shop", n, value) for n, value in enumerate([b"one", b"two"])], {"shop": translate}
+    )
+    said = {offset: {row["fingerprint"] for row in rows if row["offset"] == offset} for offset in (0, 1)}
+    assert [len(some) for some in said.values()] == [1, 1]
+    assert said[0] != said[1]
