@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from pipelines.connectors.names import LAND_BRONZE, Names
-from pipelines.errors import MappingError, ServiceError
+from pipelines.errors import MappingError, ServiceError, SettingsError
 from pipelines.runtime.embedded.locks import held
 from pipelines.runtime.streams import driver
 from pipelines.runtime.streams.streaming import Draining, Gate
@@ -31,6 +31,13 @@ def test_a_second_driver_of_the_same_query_is_refused(tmp_path):
 def test_an_unknown_mapping_is_told_before_anything_starts(tmp_path):
     overrides = [f"var_dir={tmp_path}", "bindings=[{topic: shop, mapping: rees47}]"]
     with pytest.raises(MappingError, match="rees46"):
+        driver.run_streams(load_settings(overrides=overrides), available_now=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistaken_failpoint_is_told_before_anything_starts(tmp_path):
+    overrides = [f"var_dir={tmp_path}", "failpoints=[clean_silver.after_batch@2=stop]"]
+    with pytest.raises(SettingsError, match="NAME@HIT=raise or NAME@HIT=kill"):
         driver.run_streams(load_settings(overrides=overrides), available_now=True)
     assert list(tmp_path.iterdir()) == []
 
