@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.contracts.arrow import arrow_schema, arrow_type
+from pipelines.contracts.fingerprint import record_key
 from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, DUPLICATES, IDENTITIES, all_tables
 from pipelines.silver.arrow_parser import parse_batch
 from pipelines.silver.deduplication import Verdict
@@ -43,10 +44,11 @@ MESSAGES = [
     bronze_row("users", 7, None, key=b"u1"),
     bronze_row("clicks", 9, b"{"),
 ]
+V1_U1 = record_key("", IDENTITIES.name, "v1", "u1")
 VERDICT = Verdict(
     repeats={("clicks", 0, 2): 1, ("orders", 0, 2): 1, ("shop", 0, 2): 1},
     conflicts={("clicks", 0, 3): 2},
-    links={("clicks", 0, 1), ("orders", 0, 1), ("shop", 0, 1)},
+    links={(("clicks", 0, 1), V1_U1), (("orders", 0, 1), V1_U1), (("shop", 0, 1), V1_U1)},
 )
 NOTHING = Verdict()
 
@@ -100,7 +102,7 @@ def test_a_link_is_one_row_of_the_first_record_that_names_both(envelope):
     found = identity_rows(envelope, VERDICT)
     assert found.schema.equals(arrow_schema(IDENTITIES))
     rows = found.to_pylist()
-    assert set(where(rows)) == VERDICT.links
+    assert {(position, V1_U1) for position in where(rows)} == VERDICT.links
     assert len(rows) == 3
     assert {(row["visitor_id"], row["user_id"]) for row in rows} == {("v1", "u1")}
     assert {row["seen_hour"] for row in rows} == {NOON}
@@ -113,7 +115,7 @@ def test_the_hour_of_a_link_is_that_of_its_arrival():
     late = bronze_row("clicks", 3_599, CLICK_OF_U1)
     batch = pa.RecordBatch.from_struct_array(pa.array([late], arrow_type(BRONZE.schema())))
     ((_, envelope, _),) = parse_batch(batch, reader_of())
-    verdict = Verdict(links={("clicks", 0, 3_599)})
+    verdict = Verdict(links={(("clicks", 0, 3_599), V1_U1)})
     (row,) = identity_rows(pa.Table.from_batches([envelope]), verdict).to_pylist()
     assert (row["seen_hour"], row["ingested_at"]) == (NOON, NOON.replace(minute=59, second=59))
 
@@ -171,3 +173,20 @@ def test_positions_are_rows_of_their_types():
     ]
     of_bronze = arrow_schema(all_tables()["bronze.records"])
     assert rows.schema.types == [of_bronze.field(name).type for name in rows.schema.names]
+
+
+def test_of_a_message_the_record_that_has_an_id_and_names_both_speaks():
+    """A version of a user has no id to repeat, and the click of a visitor alone links nobody."""
+    user = {"user_id": "u1", "occurred_at": CLICK["occurred_at"]}
+    parts = [("users", user), ("clicks", CLICK), ("orders", ORDER_OF_U1)]
+    sent = [[(topic, json.dumps(record).encode(), None) for topic, record in parts]]
+    batch = pa.RecordBatch.from_struct_array(
+        pa.array([bronze_row("shop", 5, b"x")], arrow_type(BRONZE.schema()))
+    )
+    parsed = parse_batch(batch, reader_of({"shop": lambda _: sent}))
+    envelope = pa.Table.from_batches([part for _, part, _ in parsed])
+    position = ("shop", 0, 5)
+    (repeat,) = duplicate_rows(envelope, Verdict(repeats={position: 4})).to_pylist()
+    assert (repeat["event_id"], repeat["record_table"]) == ("e1", "silver.events")
+    (link,) = identity_rows(envelope, Verdict(links={position})).to_pylist()
+    assert (link["user_id"], link["occurred_at"].strftime("%H:%M")) == ("u1", "11:00")
