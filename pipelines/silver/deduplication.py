@@ -49,12 +49,13 @@ class Verdict:
     """What is special about a batch's records, by position; all others are silver rows as they are.
 
     `repeats`: position → offset of the earlier record. `conflicts`: position → that offset, too.
-    `links`: positions whose visitor and user are seen together for the first time in their hour.
+    `links`: positions and link keys whose visitor and user are seen together for the first time in their
+    hour; a message may name several.
     """
 
     repeats: dict[Position, int] = field(default_factory=dict)
     conflicts: dict[Position, int] = field(default_factory=dict)
-    links: set[Position] = field(default_factory=set)
+    links: set[tuple[Position, bytes]] = field(default_factory=set)
 
     @property
     def set_aside(self) -> set[Position]:
@@ -161,7 +162,7 @@ class Deduplicator:
             if known.get(link, offset) < offset or (*place, offset) in set_aside:
                 continue
             known[link] = offset
-            verdict.links.add((*place, offset))
+            verdict.links.add(((*place, offset), link))
 
     def _links_of(self, place: Place, hour: int) -> dict[bytes, int]:
         """Link → offset of the hour; the hours before the last one are let go."""

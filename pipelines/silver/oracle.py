@@ -6,6 +6,7 @@ a record with the stream and nothing else: fates are decided with dictionaries t
 
 from collections import defaultdict
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -91,6 +92,7 @@ class Oracle:
     def _judged(self, record: LandedRecord, rows: Rows) -> Rows | Reject:
         """The rows that stay of a record that can be read: all, a duplicate's, or none."""
         keyed = [(table, row) for table, row in rows if row.get("line_number", 1) == 1 and "event_id" in row]
+        keyed.sort(key=itemgetter(0))
         if not keyed:
             return rows
         ids = [(record.topic, record.partition, t, row["visitor_id"], row["event_id"]) for t, row in keyed]
@@ -107,16 +109,17 @@ class Oracle:
             table, first = keyed[0]
             repeats = max(one.offset for one in known)
             return [(DUPLICATES.name, {**first, "record_table": table, "repeats_offset": repeats})]
-        return [*rows, *self._identity(record, [row for _, row in keyed])]
+        return [*rows, *self._identities(record, [row for _, row in keyed])]
 
-    def _identity(self, record: LandedRecord, rows: list[Row]) -> Rows:
+    def _identities(self, record: LandedRecord, rows: list[Row]) -> Rows:
+        found: Rows = []
+        hour = record.ingested_at // HOUR * HOUR
         for row in rows:
-            hour = record.ingested_at // HOUR * HOUR
             name = (record.topic, record.partition, row["visitor_id"], row["user_id"], hour)
             if row["user_id"] is not None and name not in self._named:
                 self._named.add(name)
-                return [(IDENTITIES.name, {**row, "seen_hour": hour})]
-        return []
+                found.append((IDENTITIES.name, {**row, "seen_hour": hour}))
+        return found
 
     def _add(self, table: str, row: Row) -> None:
         rows = self._rows[table]

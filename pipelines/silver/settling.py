@@ -1,6 +1,6 @@
 """From parsed records and a verdict to the rows of each silver table, as Arrow. No Spark in here."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,18 @@ from pipelines.silver.keyed_batch import Position
 
 def duplicate_rows(envelope: pa.Table, verdict: Verdict) -> pa.Table:
     """Rows of `silver.duplicates`: one per position that repeats an earlier one."""
-    found = _first_rows(envelope, verdict.repeats)
+    keyed = _rows_at(envelope.filter(pc.is_valid(envelope["record_key"])), verdict.repeats)
+    found = _firsts(keyed, _positions(keyed))
     repeated = [verdict.repeats[position] for position in _positions(found)]
     return _table(DUPLICATES, found, record_table=found["table"], repeats_offset=repeated)
 
 
 def identity_rows(envelope: pa.Table, verdict: Verdict) -> pa.Table:
-    """Rows of `silver.identities`: one per position that names visitor and user for the first time."""
+    """Rows of `silver.identities`: one per position and pair of visitor and user named for the first time."""
     linked = envelope.filter(pc.is_valid(envelope["link_key"]))
-    found = _first_rows(linked, verdict.links)
+    linked = _rows_at(linked, {position for position, _ in verdict.links})
+    links = list(zip(_positions(linked), linked["link_key"].to_pylist(), strict=True))
+    found = _firsts(linked, links, wanted=verdict.links)
     seen_at = pc.cast(found["ingested_at"], pa.int64()).to_numpy()
     hours = pa.array(seen_at // HOUR * HOUR, found.schema.field("ingested_at").type)
     return _table(IDENTITIES, found, seen_hour=hours)
@@ -56,17 +59,21 @@ def positions_table(positions: Iterable[Position]) -> pa.Table:
     return pa.table(arrays, names=list(POSITION_KEY))
 
 
-def _first_rows(envelope: pa.Table, positions: Iterable[Position]) -> pa.Table:
-    """The first row with a key at each of the positions, in the envelope's order."""
+def _rows_at(rows: pa.Table, positions: Iterable[Position]) -> pa.Table:
+    """The rows at one of the positions, by table: the order within a message is not known here."""
     wanted = set(positions)
     if not wanted:
-        return envelope.slice(0, 0)
-    keyed = envelope.filter(pc.is_valid(envelope["record_key"]))
-    found = keyed.take(_indices(keyed, wanted, "left semi"))
-    firsts: dict[Position, int] = {}
-    for index, position in enumerate(_positions(found)):
-        firsts.setdefault(position, index)
-    return found.take(pa.array(firsts.values(), pa.int64()))
+        return rows.slice(0, 0)
+    return rows.take(_indices(rows, wanted, "left semi")).sort_by("table")
+
+
+def _firsts(rows: pa.Table, keys: Sequence[Any], *, wanted: Container[Any] | None = None) -> pa.Table:
+    """The first row of each key, of the wanted ones only where these are named."""
+    firsts: dict[Any, int] = {}
+    for index, key in enumerate(keys):
+        if wanted is None or key in wanted:
+            firsts.setdefault(key, index)
+    return rows.take(pa.array(firsts.values(), pa.int64()))
 
 
 def _indices(rows: pa.Table, positions: set[Position], join: str) -> pa.Array:

@@ -85,7 +85,7 @@ def judge(*batches, history=None):
         verdict = judge.judge(table(batch))
         repeats |= verdict.repeats
         conflicts |= verdict.conflicts
-        links |= verdict.links
+        links |= {position for position, _ in verdict.links}
     return repeats, conflicts, links
 
 

@@ -188,5 +188,5 @@ def test_of_a_message_the_record_that_has_an_id_and_names_both_speaks():
     position = ("shop", 0, 5)
     (repeat,) = duplicate_rows(envelope, Verdict(repeats={position: 4})).to_pylist()
     assert (repeat["event_id"], repeat["record_table"]) == ("e1", "silver.events")
-    (link,) = identity_rows(envelope, Verdict(links={position})).to_pylist()
+    (link,) = identity_rows(envelope, Verdict(links={(position, V1_U1)})).to_pylist()
     assert (link["user_id"], link["occurred_at"].strftime("%H:%M")) == ("u1", "11:00")

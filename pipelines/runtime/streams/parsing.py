@@ -10,9 +10,10 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from pipelines.connectors.delta_writer import Rows
+from pipelines.contracts.lake import DEAD_LETTERS
 from pipelines.contracts.tables import TableSpec
 from pipelines.runtime.streams.spill import ENVELOPE_FILE, Spilled, spilled
-from pipelines.silver.arrow_parser import ENVELOPE, KEYED_TABLES, parse_batch
+from pipelines.silver.arrow_parser import ENVELOPE, parse_batch
 from pipelines.silver.deduplication import Verdict
 from pipelines.silver.parse import drop_positions, keep_table, parse_records
 from pipelines.silver.reading import RecordReader
@@ -75,7 +76,7 @@ class _InSpark:
 
     def rows(self, spec: TableSpec, verdict: Verdict) -> Rows:
         rows = keep_table(self._frame, spec)
-        if not verdict.set_aside or spec.name not in KEYED_TABLES:
+        if not verdict.set_aside or spec == DEAD_LETTERS:
             return rows
         wanted = rows.sparkSession.createDataFrame(positions_table(verdict.set_aside))
         return drop_positions(rows, wanted)
