@@ -32,7 +32,7 @@ def main() -> None:
             started = time.monotonic()
             stream = start_stream(spark, spec, names, metrics, available_now=True)
             stream.query.awaitTermination()
-            assert stream.failure() is None, stream.failure()
+            assert stream.fault() is None, stream.fault()
             seconds[hop] = time.monotonic() - started
     spark.stop()
     print(json.dumps(seconds))  # noqa: T201 - the parent reads it

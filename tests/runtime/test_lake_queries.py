@@ -72,7 +72,7 @@ def run(spark, lake, stack, bound):
     for spec in specs:
         stream = start_stream(spark, spec, lake, Silent(), available_now=True)
         stream.query.awaitTermination()
-        assert stream.failure() is None
+        assert stream.fault() is None
 
 
 def send(stack, records):

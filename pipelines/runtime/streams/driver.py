@@ -134,6 +134,6 @@ def _run_until_stopped(
 
 
 def _raise_failure(stream: RunningStream) -> None:
-    failure = stream.failure()
-    if failure is not None:
-        raise ClicklakeError(f"the streaming query {stream.name} failed: {failure}")
+    fault = stream.fault()
+    if fault is not None:
+        raise ClicklakeError(f"the streaming query {stream.name} failed: {fault.why}")

@@ -18,7 +18,8 @@ def lag_of(stream: RunningStream, streams: Mapping[str, RunningStream]) -> int |
     """Records of the query's source that none of its batches covers; none when it cannot be told."""
     feeder = _FED_BY.get(stream.name)
     if feeder is None:
-        return behind(stream.progress.covered, _kafka_end(_progress(stream)))
+        end = _kafka_end(_progress(stream))
+        return behind(stream.progress.covered, end) if end else None
     return behind(stream.progress.covered, streams[feeder].progress.covered) if feeder in streams else None
 
 

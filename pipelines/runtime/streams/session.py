@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
@@ -56,6 +56,15 @@ def open_session(settings: Settings, names: Names, *, app: str) -> SparkSession:
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR" if settings.log.level != "debug" else "INFO")
     return session
+
+
+def is_up(spark: SparkSession) -> bool:
+    """Whether Spark still runs beneath the session: neither its JVM nor its application has ended."""
+    context = spark.sparkContext._jsc
+    try:
+        return context is not None and not context.sc().isStopped()
+    except (Py4JError, OSError):
+        return False
 
 
 def _own_driver(settings: Settings, names: Names) -> dict[str, str]:

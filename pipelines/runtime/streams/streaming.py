@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
+import structlog
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -22,8 +23,11 @@ from pipelines.contracts.positions import Vector
 from pipelines.errors import LakeError
 from pipelines.runtime.failpoints import failpoint
 from pipelines.runtime.streams.batches import BatchContext, BatchSummary
+from pipelines.runtime.streams.faults import Fault, fault_of
 from pipelines.runtime.watching.metrics import MetricsWriter
 from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample
+
+log = structlog.get_logger(__name__)
 
 BatchProcess = Callable[[DataFrame, BatchContext], BatchSummary | None]
 """Writes one batch and sums it up; none when it is empty."""
@@ -49,12 +53,14 @@ class Gate:
     def __init__(self) -> None:
         self._passing = threading.Lock()
         self._is_shut = threading.Event()
+        self.has_refused = False
 
     @contextmanager
     def passing(self) -> Iterator[None]:
         """The time of one batch. Raises `Draining` when the gate is shut."""
         with self._passing:
             if self._is_shut.is_set():
+                self.has_refused = True
                 raise Draining
             yield
 
@@ -98,14 +104,17 @@ class RunningStream:
         self.gate.shut(wait_seconds=wait_seconds)
         self.query.stop()
 
-    def failure(self) -> str | None:
-        """The first line of what ended the query, or none when it runs or was drained."""
+    @property
+    def has_triggered(self) -> bool:
+        """Whether a trigger of this run has gone through, with or without records."""
+        return self.query.lastProgress is not None
+
+    def fault(self) -> Fault | None:
+        """What ended the query, or none when it runs, was drained, or was stopped."""
         found = self.query.exception()
-        if found is None or Draining.__name__ in str(found):
+        if found is None or self.gate.has_refused:
             return None
-        if self.progress.error is not None:
-            return f"{type(self.progress.error).__name__}: {self.progress.error}".splitlines()[0]
-        return str(found).strip().splitlines()[0]
+        return fault_of(self.progress.error, found)
 
 
 def start_stream(
@@ -171,7 +180,15 @@ class _Batches:
             self._progress.covered = context.coverage(summary.positions).positions
             self._progress.remembered = summary.remembered
             took = int((time.monotonic() - started) * 1000)
-            self._metrics.record(report_of(summary, query=self._name, batch_id=batch_id, duration_ms=took))
+            self._report(summary, batch_id, took)
+
+    def _report(self, summary: BatchSummary, batch_id: int, duration_ms: int) -> None:
+        """Tell of a batch that is written: what cannot be told is no reason to do it again."""
+        try:
+            report = report_of(summary, query=self._name, batch_id=batch_id, duration_ms=duration_ms)
+            self._metrics.record(report)
+        except Exception as error:
+            log.warning("batch_not_reported", query=self._name, batch_id=batch_id, why=str(error))
 
 
 def _query_id(spark: SparkSession, checkpoint: str) -> str:
