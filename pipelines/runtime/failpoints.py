@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipelines.errors import SettingsError
 
-_FORM = re.compile(r"(?P<name>[\w.:]+)(@(?P<hit>\d+))?=(?P<action>raise|kill)")
+_FORM = re.compile(r"(?P<name>[\w.:]+)(@(?P<hit>[1-9]\d*))?=(?P<action>raise|kill)")
 
 
 class Injected(Exception):  # noqa: N818 - a failure on purpose
@@ -39,7 +39,9 @@ class Failpoint:
         """Read `NAME@HIT=raise` or `NAME=kill`. Raises `SettingsError`."""
         match = _FORM.fullmatch(text)
         if match is None:
-            raise SettingsError(f"failpoints: `{text}` is not of the form NAME@HIT=raise or NAME@HIT=kill.")
+            raise SettingsError(
+                f"failpoints: `{text}` is not of the form NAME@HIT=raise or NAME@HIT=kill, HIT from 1."
+            )
         return cls(match["name"], int(match["hit"] or 1), match["action"])
 
 
