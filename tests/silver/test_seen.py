@@ -73,7 +73,7 @@ def test_a_late_batch_does_not_turn_back_the_clock():
     seen.remember(entries((0, 1, 0, 1)))
     seen.remember(entries((0, 2, 1_000, 2)))
     for number in range(20):
-        seen.remember(entries((0, 5, 950, 3 + number)))
+        seen.remember(entries((0, 5, 50, 3 + number)))
     assert sightings(seen, 1) == []
     assert sightings(seen, 2) == [Sighting(2, 1_000, -2)]
 
