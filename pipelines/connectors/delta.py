@@ -15,6 +15,7 @@ from deltalake.exceptions import TableNotFoundError
 from pyspark.sql import SparkSession  # noqa: TID251 - connectors speak to the session
 from pyspark.sql import functions as F
 
+from pipelines.connectors.delta_log import CHECKPOINT_INTERVAL
 from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.positions import Coverage, Vector, furthest
 from pipelines.contracts.tables import TableSpec
@@ -22,7 +23,6 @@ from pipelines.errors import LakeError
 
 _COMMITS_READ = 20
 # A checkpoint costs as much as five appends; the log between two is read in milliseconds.
-_CHECKPOINT_INTERVAL = "50"
 
 
 def ensure_table(spark: SparkSession, spec: TableSpec, path: str) -> None:
@@ -72,7 +72,7 @@ def positions_in(commits: Iterable[str | None], query: str) -> list[Vector]:
 
 
 def _properties(spec: TableSpec) -> dict[str, str | None]:
-    properties: dict[str, str | None] = {"delta.checkpointInterval": _CHECKPOINT_INTERVAL}
+    properties: dict[str, str | None] = {"delta.checkpointInterval": str(CHECKPOINT_INTERVAL)}
     if spec.skipping:
         properties["delta.dataSkippingStatsColumns"] = ",".join(spec.skipping)
     return properties
