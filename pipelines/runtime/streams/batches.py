@@ -62,11 +62,13 @@ class Append:
 def append_all(appends: Sequence[Append], context: BatchContext, *, positions: Vector) -> None:
     """Append to every table; only the last commit says that the batch is whole.
 
-    Spark's appends go side by side. Raises the first error after all have ended.
+    The same table is last however a batch is repeated: a table that has the batch already takes no
+    second commit, and would leave it unsaid. Spark's appends go side by side. Raises the first error
+    after all have ended.
     """
     whole = context.coverage(positions)
     part = replace(whole, complete=False)
-    *others, last = sorted(appends, key=lambda one: isinstance(one.rows, DataFrame))
+    *others, last = sorted(appends, key=lambda one: one.spec.name)
     frames = [one for one in others if isinstance(one.rows, DataFrame)]
     for one in others:
         if one not in frames:

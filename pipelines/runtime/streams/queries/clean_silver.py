@@ -1,6 +1,7 @@
 """`clean_silver`: bronze → silver rows, duplicates, identities and dead letters, in one pass."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pipelines.connectors.delta_writer import Rows
 from pipelines.connectors.names import CLEAN_SILVER, Names
 from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, DUPLICATES, IDENTITIES, all_tables, silver_tables
+from pipelines.contracts.positions import Vector
 from pipelines.runtime.streams.batches import (
     Append,
     BatchContext,
@@ -78,11 +80,12 @@ class _CleanSilver:
                 return None
             verdict = self._judge.judge(envelope)
             exceptions = _exceptions(batch, envelope, verdict)
-            tables = [PARSED_INTO[name] for name in count_by(envelope, "table")]
+            staying = drop_rows(envelope, verdict.set_aside)
+            tables = [PARSED_INTO[name] for name in count_by(staying, "table")]
             kept = {spec.name: parsed.rows(spec, verdict) for spec in tables}
             positions = next_offsets(envelope)
             append_all(_appends(kept, exceptions, batch.sparkSession), context, positions=positions)
-        return _summary(envelope, verdict, exceptions, remembered=self._judge.remembered)
+        return _summary(staying, positions, exceptions, arrivals(envelope), self._judge.remembered)
 
 
 def _exceptions(batch: DataFrame, envelope: pa.Table, verdict: Verdict) -> dict[str, pa.Table]:
@@ -98,7 +101,7 @@ def _exceptions(batch: DataFrame, envelope: pa.Table, verdict: Verdict) -> dict[
 
 
 def _appends(kept: dict[str, Rows], exceptions: dict[str, pa.Table], spark: SparkSession) -> list[Append]:
-    """What is to be appended: one append a table, none without rows where that is known."""
+    """What is to be appended: one append a table, none without rows."""
     rows = dict(kept)
     for name, added in exceptions.items():
         there = rows.get(name)
@@ -109,25 +112,22 @@ def _appends(kept: dict[str, Rows], exceptions: dict[str, pa.Table], spark: Spar
         else:
             rows[name] = pa.concat_tables([there, added])
     specs = all_tables()
-    return [
-        Append(specs[name], some)
-        for name, some in rows.items()
-        if isinstance(some, DataFrame) or some.num_rows
-    ]
+    return [Append(specs[name], some) for name, some in rows.items()]
 
 
 def _summary(
-    envelope: pa.Table, verdict: Verdict, exceptions: dict[str, pa.Table], *, remembered: int
+    staying: pa.Table,
+    positions: Vector,
+    exceptions: dict[str, pa.Table],
+    arrived: Sequence[tuple[int, int]],
+    remembered: int,
 ) -> BatchSummary:
-    kept = drop_rows(envelope, verdict.set_aside)
-    rows = Counter(count_by(kept, "table"))
+    rows = Counter(count_by(staying, "table"))
     rows.update({name: added.num_rows for name, added in exceptions.items()})
-    rejects = Counter(count_by(kept, "reason"))
+    rejects = Counter(count_by(staying, "reason"))
     letters = exceptions.get(DEAD_LETTERS.name)
     if letters is not None:
         rejects.update(count_by(letters, "reason"))
-    previews = latest_previews(kept, per_table=PREVIEWS_PER_TABLE)
+    previews = latest_previews(staying, per_table=PREVIEWS_PER_TABLE)
     previews += letter_previews(letters) if letters is not None else []
-    return BatchSummary(
-        next_offsets(envelope), dict(rows), dict(rejects), arrivals(envelope), previews, remembered
-    )
+    return BatchSummary(positions, dict(rows), dict(rejects), arrived, previews, remembered)
