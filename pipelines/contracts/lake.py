@@ -111,8 +111,8 @@ DEAD_LETTERS = TableSpec(
 
 DUPLICATES = TableSpec(
     name="silver.duplicates",
-    grain="One row per bronze record that says again what an earlier one of its partition said.",
-    keys=POSITION_KEY,
+    grain="One row per id of a bronze record that says again what an earlier one of its partition said.",
+    keys=(*POSITION_KEY, "record_table", "event_id"),
     columns=(
         *POSITION_COLUMNS,
         Column("visitor_id", STRING, "whose record it is", nullable=False),

@@ -16,8 +16,10 @@ SILVER, TOMBSTONE, DEAD_LETTER, DUPLICATE = "silver", "tombstone", "dead_letter"
 
 
 def fates_of(rows: DataFrame, spec: TableSpec, *, fate: str) -> DataFrame:
-    """Fate rows of one table: its position, fate, and the row's number within the position."""
-    line: Column = F.col("line_number") if "line_number" in spec.column_names else F.lit(1)
+    """Fate rows of one table: its position, fate, and which of the position's rows it is."""
+    # A message of a bound topic may hold several records, and an order several lines.
+    parts = [name for name in ("record_table", "event_id", "line_number") if name in spec.column_names]
+    line: Column = F.concat_ws("/", *parts) if parts and fate != DEAD_LETTER else F.lit("")
     named: Column = F.lit(fate)
     if "is_deleted" in spec.column_names:
         named = F.when(F.col("is_deleted"), TOMBSTONE).otherwise(fate)

@@ -106,9 +106,8 @@ class Oracle:
         for one in ids:
             self._standing[one] = _Standing(record.offset, record.ingested_at, fingerprint)
         if known:
-            table, first = keyed[0]
-            repeats = max(one.offset for one in known)
-            return [(DUPLICATES.name, {**first, "record_table": table, "repeats_offset": repeats})]
+            repeats = {"repeats_offset": max(one.offset for one in known)}
+            return [(DUPLICATES.name, {**row, "record_table": table, **repeats}) for table, row in keyed]
         return [*rows, *self._identities(record, [row for _, row in keyed])]
 
     def _identities(self, record: LandedRecord, rows: list[Row]) -> Rows:

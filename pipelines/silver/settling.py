@@ -15,9 +15,8 @@ from pipelines.silver.keyed_batch import Position
 
 
 def duplicate_rows(envelope: pa.Table, verdict: Verdict) -> pa.Table:
-    """Rows of `silver.duplicates`: one per position that repeats an earlier one."""
-    keyed = _rows_at(envelope.filter(pc.is_valid(envelope["record_key"])), verdict.repeats)
-    found = _firsts(keyed, _positions(keyed))
+    """Rows of `silver.duplicates`: one per id of a position that repeats an earlier one."""
+    found = _rows_at(envelope.filter(pc.is_valid(envelope["record_key"])), verdict.repeats)
     repeated = [verdict.repeats[position] for position in _positions(found)]
     return _table(DUPLICATES, found, record_table=found["table"], repeats_offset=repeated)
 

@@ -72,22 +72,28 @@ def where(rows):
     return [(row["topic"], row["partition"], row["offset"]) for row in rows]
 
 
-def test_a_repeat_is_one_row_whatever_the_message_held(parsed, envelope):
+def test_a_repeat_is_one_row_for_each_id_of_the_message(parsed, envelope):
     found = duplicate_rows(envelope, VERDICT)
     assert found.schema.equals(arrow_schema(DUPLICATES))
-    rows = sorted(found.to_pylist(), key=lambda row: row["topic"])
-    assert where(rows) == list(VERDICT.repeats)
+    rows = sorted(found.to_pylist(), key=lambda row: (row["topic"], row["record_table"]))
+    shop = where(rows)[-1]
+    assert where(rows) == [*VERDICT.repeats, shop]
     said = {
         (row["topic"], row["offset"]): row["fingerprint"]
         for name in ("silver.events", "silver.orders")
         for row in rows_of(parsed, name).to_pylist()
     }
-    by_hand = [("e1", "silver.events"), ("m1", "silver.orders"), ("e1", "silver.events")]
+    by_hand = [
+        ("e1", "silver.events"),
+        ("m1", "silver.orders"),
+        ("e1", "silver.events"),
+        ("m1", "silver.orders"),
+    ]
     assert [(row["event_id"], row["record_table"]) for row in rows] == by_hand
     assert [row["fingerprint"] for row in rows] == [said[row["topic"], row["offset"]] for row in rows]
     assert {row["repeats_offset"] for row in rows} == {1}
     assert {row["visitor_id"] for row in rows} == {"v1"}
-    assert [row["ingested_at"] for row in rows] == [NOON.replace(second=2)] * 3
+    assert [row["ingested_at"] for row in rows] == [NOON.replace(second=2)] * 4
     assert {row["ingested_date"] for row in rows} == {NOON.date()}
 
 
@@ -186,7 +192,8 @@ def test_of_a_message_the_record_that_has_an_id_and_names_both_speaks():
     parsed = parse_batch(batch, reader_of({"shop": lambda _: sent}))
     envelope = pa.Table.from_batches([part for _, part, _ in parsed])
     position = ("shop", 0, 5)
-    (repeat,) = duplicate_rows(envelope, Verdict(repeats={position: 4})).to_pylist()
-    assert (repeat["event_id"], repeat["record_table"]) == ("e1", "silver.events")
+    repeats = duplicate_rows(envelope, Verdict(repeats={position: 4})).to_pylist()
+    named = sorted((one["record_table"], one["event_id"]) for one in repeats)
+    assert named == [("silver.events", "e1"), ("silver.orders", "m1")]
     (link,) = identity_rows(envelope, Verdict(links={(position, V1_U1)})).to_pylist()
     assert (link["user_id"], link["occurred_at"].strftime("%H:%M")) == ("u1", "11:00")

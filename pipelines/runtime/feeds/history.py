@@ -27,11 +27,11 @@ def send_history(settings: Settings, files: Sequence[Path], mapping_name: str | 
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     mapping = load_mapping(mapping_name, folder=conf_dir() / "mappings")
     check_files(files)
-    bootstrap = endpoints(settings, names=names).kafka
     stop = stop_on(signal.SIGINT, signal.SIGTERM)
     with open_files(mapping, files, scratch=names.scratch) as mapped:
         if not mapped.counts():
             raise MappingError(f"no select of {mapping.source} takes a row of the files; nothing was sent.")
+        bootstrap = endpoints(settings, names=names).kafka
         deliveries, _ = ReplayPlan(None, None, _UNDISTURBED).deliveries(mapped)
         report = send_to_kafka(deliveries, bootstrap, settings.kafka, speed=None, stop=stop)
     if report.ended != "exhausted":
