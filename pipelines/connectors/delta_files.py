@@ -37,7 +37,8 @@ def _by_partition(rows: pa.Table, spec: TableSpec) -> Iterator[tuple[dict[str, s
     if not names:
         yield {}, rows
         return
-    distinct = rows.select(names).group_by(names).aggregate([])
+    # A stream over the table may end a batch between two of its files: earlier days come first.
+    distinct = rows.select(names).group_by(names).aggregate([]).sort_by([(one, "ascending") for one in names])
     for values in distinct.to_pylist():
         mask = None
         for name in names:
