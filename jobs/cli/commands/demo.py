@@ -40,17 +40,7 @@ def command(invocation: Invocation, /, report_file: Path | None, **options: Any)
     """Start Kafka, Postgres, MLflow, Spark and the page; feed; check; report."""
     settings = invocation.settings()
     _require_writable(report_file)
-    files = options["files"]
-    plan = DemoPlan(
-        duration_seconds=_duration(options["duration"], files),
-        files=files,
-        mapping=options["mapping"],
-        speed=options["speed"],
-        rate=options["rate"] or settings.simulator.rate,
-        seed=settings.simulator.seed if options["seed"] is None else options["seed"],
-        shares=_shares(settings.simulator) if options["disturbed"] else (0.0, 0.0, 0.0),
-        crashes=options["crashes"],
-    )
+    plan = _plan(options, settings.simulator)
     console = Console(stderr=True, highlight=False)
     reports: list[dict[str, Any]] = []
 
@@ -74,8 +64,19 @@ def command(invocation: Invocation, /, report_file: Path | None, **options: Any)
         raise CheckFailed("the demo's checks do not all hold: see above.")
 
 
-def _shares(simulator: Simulator) -> tuple[float, float, float]:
-    return simulator.late_share, simulator.duplicate_share, simulator.broken_share
+def _plan(options: dict[str, Any], simulator: Simulator) -> DemoPlan:
+    files = options["files"]
+    shares = simulator.late_share, simulator.duplicate_share, simulator.broken_share
+    return DemoPlan(
+        duration_seconds=_duration(options["duration"], files),
+        files=files,
+        mapping=options["mapping"],
+        speed=options["speed"],
+        rate=options["rate"] or simulator.rate,
+        seed=simulator.seed if options["seed"] is None else options["seed"],
+        shares=shares if options["disturbed"] else (0.0, 0.0, 0.0),
+        crashes=options["crashes"],
+    )
 
 
 def _duration(asked: float | None, files: tuple[str, ...]) -> float | None:

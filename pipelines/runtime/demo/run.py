@@ -101,11 +101,7 @@ class Demo:
             conclude(self._with_services(started_at, services, streams))
 
     def _with_services(self, started_at: datetime, services: Endpoints, streams: StreamsChild) -> DemoRun:
-        kafka = self._settings.kafka
-        topics = planned_topics(one.topic for one in self._settings.bindings)
-        ensure_topics(
-            services.kafka, topics, partitions=kafka.partitions, max_message_bytes=kafka.max_message_bytes
-        )
+        self._ensure_topics(services)
         with self._child("page", "serve") as page:
             url = self._wait_for_page(page)
             self._wait_for_streams(streams)
@@ -113,13 +109,7 @@ class Demo:
                 self._watch(feed, streams, services, started_at)
                 left_behind = self._drain(streams, services, started_at)
             answers = page_answers(url)
-            self._tell("check", "comparing every bronze position with its fate")
-            streams.stop(grace_seconds=_CHECK_SECONDS)
-            self._tell("check", "comparing every row with a plain-Python oracle's")
-            oracle = self._compare_with_oracle(services)
-            self._mark("checked")
-            armed = CRASHES if self._plan.crashes else ()
-            fired_points = fired(self._names.failpoint_ledger)
+            oracle = self._check(streams, services)
             return DemoRun(
                 started_at=started_at,
                 services=services,
@@ -131,9 +121,29 @@ class Demo:
                 left_behind=left_behind,
                 conservation=read_json_file(self._check_file),
                 oracle=oracle,
-                drills=drill_report(armed, fired_points, restarts=streams.restarts),
+                drills=self._drills(streams),
                 seconds=self._seconds,
             )
+
+    def _ensure_topics(self, services: Endpoints) -> None:
+        kafka = self._settings.kafka
+        topics = planned_topics(one.topic for one in self._settings.bindings)
+        ensure_topics(
+            services.kafka, topics, partitions=kafka.partitions, max_message_bytes=kafka.max_message_bytes
+        )
+
+    def _check(self, streams: StreamsChild, services: Endpoints) -> dict[str, Any]:
+        """Stop the driver, which then checks conservation, and compare with the oracle."""
+        self._tell("check", "comparing every bronze position with its fate")
+        streams.stop(grace_seconds=_CHECK_SECONDS)
+        self._tell("check", "comparing every row with a plain-Python oracle's")
+        found = self._compare_with_oracle(services)
+        self._mark("checked")
+        return found
+
+    def _drills(self, streams: StreamsChild) -> dict[str, Any]:
+        armed = CRASHES if self._plan.crashes else ()
+        return drill_report(armed, fired(self._names.failpoint_ledger), restarts=streams.restarts)
 
     @contextmanager
     def _streams(self) -> Iterator[StreamsChild]:

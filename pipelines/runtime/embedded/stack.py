@@ -93,13 +93,11 @@ def postgres_endpoint(settings: Settings, *, names: Names) -> PostgresEndpoint:
 
 
 def broker_of(settings: Settings, names: Names) -> str | None:
-    """Kafka's bootstrap list, or none when the embedded broker does not run."""
-    if settings.kafka.bootstrap:
-        return settings.kafka.bootstrap
+    """Kafka's bootstrap list, or none when the services do not run."""
     try:
-        return f"{ports.LOCALHOST}:{_running_port('kafka', StateFile(names=names).read(), names)}"
+        return endpoints(settings, names=names).kafka
     except ServiceError:
-        return None
+        return settings.kafka.bootstrap
 
 
 def status(settings: Settings, *, names: Names) -> list[ServiceStatus]:
