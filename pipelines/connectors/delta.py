@@ -40,11 +40,16 @@ def is_local(path: str) -> bool:
 
 def last_positions(spark: SparkSession, paths: Sequence[str], *, query: str) -> Vector:
     """The furthest positions that the query's commits to these tables carry; empty before the first."""
-    return furthest(
-        vector
+    return furthest(one.positions for one in coverages(spark, paths, query=query) if one.complete)
+
+
+def coverages(spark: SparkSession, paths: Sequence[str], *, query: str) -> list[Coverage]:
+    """What the query's newest commits to these tables say, those of half batches too."""
+    return [
+        found
         for path in paths
-        for vector in positions_in(local_commits(path) if is_local(path) else _commits(spark, path), query)
-    )
+        for found in _coverages_in(local_commits(path) if is_local(path) else _commits(spark, path), query)
+    ]
 
 
 def local_commits(path: str) -> list[str | None]:
@@ -67,8 +72,12 @@ def read_since(spark: SparkSession, path: str, columns: Sequence[str], *, since:
 
 def positions_in(commits: Iterable[str | None], query: str) -> list[Vector]:
     """The positions of the query's whole batches among commits' user metadata."""
+    return [one.positions for one in _coverages_in(commits, query) if one.complete]
+
+
+def _coverages_in(commits: Iterable[str | None], query: str) -> list[Coverage]:
     found = (Coverage.decode(text) for text in commits)
-    return [one.positions for one in found if one is not None and one.query == query and one.complete]
+    return [one for one in found if one is not None and one.query == query]
 
 
 def _properties(spec: TableSpec) -> dict[str, str | None]:

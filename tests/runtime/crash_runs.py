@@ -2,13 +2,12 @@
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 
@@ -37,13 +36,9 @@ class Silent:
         """Forget it."""
 
 
-def bound_topic(bootstrap: str, *, timestamps: str = "LogAppendTime") -> str:
+def bound_topic(bootstrap: str) -> str:
     """A new topic of the test's own, for the mapping `attribution`."""
     name = f"shop_{uuid.uuid4().hex[:8]}"
-    configs = {"message.timestamp.type": timestamps}
-    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
-        admin.create_topics({name: {"num_partitions": 2, "configs": configs}})
-        admin.wait_for_topics([name])
     ensure_topics(bootstrap, planned_topics([name]), partitions=2, max_message_bytes=8 * MEBI)
     return name
 
@@ -83,13 +78,12 @@ def feed(bootstrap: str, bound: str) -> str:
 
 @dataclass
 class CrashLake:
-    """One lake and its two queries. `changed` alters a query's spec before each start."""
+    """One lake and its two queries."""
 
     spark: SparkSession
     names: Names
     bootstrap: str
     bound: str
-    changed: Callable[[StreamSpec], StreamSpec] = field(default=lambda spec: spec)
 
     def __post_init__(self) -> None:
         self._reader = record_reader(load_settings(overrides=[bindings(self.bound)]))
@@ -103,8 +97,7 @@ class CrashLake:
         """Let the queries read all there is, one after the other. Raises what ends one."""
         arm(failpoints, ledger=self.names.failpoint_ledger)
         for query in queries or (LAND_BRONZE, CLEAN_SILVER):
-            spec = self.changed(self._spec(query))
-            stream = start_stream(self.spark, spec, self.names, Silent(), available_now=True)
+            stream = start_stream(self.spark, self._spec(query), self.names, Silent(), available_now=True)
             assert stream.query.awaitTermination(_SECONDS), f"{query} does not end"
 
     def crash(self, query: str, point: str) -> None:

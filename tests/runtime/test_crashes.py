@@ -1,12 +1,8 @@
 """Both queries crashed at every durable step: run again, the lake is what plain Python makes of Kafka."""
 
-import json
 import shutil
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from kafka import KafkaProducer
 
 from pipelines.connectors.delta_writer import DeltaWriter
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
@@ -18,12 +14,11 @@ from tests.runtime.crash_runs import CrashLake, bound_topic
 pytestmark = [pytest.mark.spark, pytest.mark.services]
 
 WRITTEN = ("silver.events", "silver.orders", DEAD_LETTERS.name, DUPLICATES.name, IDENTITIES.name)
-AROUND = ("before_batch", "after_batch")
-POINTS = [
-    *((LAND_BRONZE, point) for point in AROUND),
-    *((LAND_BRONZE, f"{when}_append:{BRONZE.name}") for when in ("before", "after")),
-    *((CLEAN_SILVER, point) for point in AROUND),
-    *((CLEAN_SILVER, f"{when}_append:{table}") for table in WRITTEN for when in ("before", "after")),
+STEPS = [
+    (LAND_BRONZE, "batch"),
+    (LAND_BRONZE, f"append:{BRONZE.name}"),
+    (CLEAN_SILVER, "batch"),
+    *((CLEAN_SILVER, f"append:{table}") for table in WRITTEN),
 ]
 
 
@@ -38,24 +33,16 @@ def lake(spark, stack, tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize(("query", "point"), POINTS, ids=lambda value: value)
-def test_a_crash_at_any_point_leaves_no_trace(lake, query, point):
+@pytest.mark.parametrize(("query", "step"), STEPS, ids=lambda value: value)
+def test_crashes_before_and_after_any_step_leave_no_trace(lake, query, step):
+    """The second crash is one of the batch that the first one left."""
     lake.feed()
     if query == CLEAN_SILVER:
         lake.run(LAND_BRONZE)
-    lake.crash(query, point)
+    lake.crash(query, f"before_{step}")
+    lake.crash(query, f"after_{step}")
     lake.run()
     lake.assert_sound()
-
-
-def test_several_crashes_in_one_batch(lake):
-    lake.feed()
-    lake.run(LAND_BRONZE)
-    for table in (DUPLICATES.name, "silver.events", IDENTITIES.name):
-        lake.crash(CLEAN_SILVER, f"after_append:{table}")
-    lake.run()
-    lake.assert_sound()
-    lake.assert_conserved()
 
 
 def test_a_batch_that_was_written_but_not_noted_is_not_written_twice(lake):
@@ -67,9 +54,7 @@ def test_a_batch_that_was_written_but_not_noted_is_not_written_twice(lake):
     lake.assert_sound()
 
 
-@pytest.mark.parametrize(
-    "tables", [("silver.events",), (DUPLICATES.name,), WRITTEN], ids=lambda some: some[-1]
-)
+@pytest.mark.parametrize("tables", [("silver.events",), WRITTEN], ids=lambda some: some[-1])
 def test_a_lost_commit_of_silver_is_restored(lake, tables):
     """The disk has forgotten the end of the batch: the checkpoint's note, and the newest commits."""
     lake.feed()
@@ -88,7 +73,6 @@ def test_a_lost_commit_of_bronze_is_restored(lake):
     lake.lose_last_commit(BRONZE.name)
     lake.run()
     lake.assert_sound()
-    lake.assert_conserved()
 
 
 def test_small_and_large_ways_of_a_batch_give_the_same(lake, monkeypatch):
@@ -99,9 +83,6 @@ def test_small_and_large_ways_of_a_batch_give_the_same(lake, monkeypatch):
     with monkeypatch.context() as patch:
         on_a_cluster(patch)
         lake.run(CLEAN_SILVER)
-        lake.assert_sound()
-        lake.feed()
-        lake.run()
         lake.assert_sound()
         lake.feed()
         lake.run(LAND_BRONZE)
@@ -119,32 +100,23 @@ def on_a_cluster(monkeypatch):
 
 
 @pytest.mark.parametrize("query", [LAND_BRONZE, CLEAN_SILVER])
+def test_a_checkpoint_older_than_the_tables_is_refused(lake, query):
+    """It would plan the same batch with more records, and the tables would take these for written."""
+    checkpoint = lake.names.checkpoint(query)
+    shutil.copytree(checkpoint, f"{checkpoint}.older")
+    lake.feed()
+    lake.run()
+    shutil.move(checkpoint, f"{checkpoint}.newest")
+    shutil.move(f"{checkpoint}.older", checkpoint)
+    with pytest.raises(LakeError, match=f"checkpoint of {query} ends at batch .* from the same copy"):
+        lake.run(query)
+    shutil.rmtree(checkpoint)
+    shutil.move(f"{checkpoint}.newest", checkpoint)
+
+
+@pytest.mark.parametrize("query", [LAND_BRONZE, CLEAN_SILVER])
 def test_a_lost_checkpoint_is_refused_with_the_way_out(lake, query):
     """The last drills: they leave the lake without checkpoints."""
     shutil.rmtree(lake.names.checkpoint(query))
     with pytest.raises(LakeError, match=f"checkpoint of {query} is gone.*Restore the checkpoint from a copy"):
         lake.run(query)
-
-
-def test_a_commit_of_bronze_that_is_read_in_pieces(spark, stack, tmp_path):
-    """Over midnight a partition's records lie in two files of one commit; a batch may end between them."""
-    topic = bound_topic(stack.kafka, timestamps="CreateTime")
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    click = {"Click_ID": 1, "User_ID": "u", "Click_time": (midnight - timedelta(hours=1)).isoformat()}
-    client = KafkaProducer(bootstrap_servers=stack.kafka)
-    for partition, second in [(0, 1), *((1, second) for second in range(-3, 3))]:
-        moment = int(midnight.timestamp() * 1000) + 1000 * second
-        client.send(topic, json.dumps(click).encode(), partition=partition, timestamp_ms=moment)
-    client.close()
-    names = Names.of(var_dir=str(tmp_path), lake=str(tmp_path / "lake"))
-
-    def in_pieces(spec):
-        files = spark.readStream.format("delta").option("maxFilesPerTrigger", 1)
-        return (
-            replace(spec, source=files.load(names.table(BRONZE.name))) if spec.name == CLEAN_SILVER else spec
-        )
-
-    lake = CrashLake(spark, names, stack.kafka, topic, changed=in_pieces)
-    lake.run()
-    lake.assert_sound()
-    lake.assert_conserved()

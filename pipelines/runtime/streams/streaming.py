@@ -11,18 +11,17 @@ from functools import cache, partial
 from typing import Any
 
 import structlog
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from pipelines.connectors.delta import last_positions
+from pipelines.connectors.delta import coverages
 from pipelines.connectors.delta_writer import DeltaWriter
 from pipelines.connectors.names import Names
 from pipelines.contracts.lake import DEAD_LETTERS
-from pipelines.contracts.positions import Vector
-from pipelines.errors import LakeError
+from pipelines.contracts.positions import Vector, furthest
 from pipelines.runtime.failpoints import failpoint
 from pipelines.runtime.streams.batches import BatchContext, BatchSummary
+from pipelines.runtime.streams.checkpoint import query_id, refuse_unfit
 from pipelines.runtime.streams.faults import Fault, fault_of
 from pipelines.runtime.watching.metrics import MetricsWriter
 from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample
@@ -120,14 +119,15 @@ class RunningStream:
 def start_stream(
     spark: SparkSession, spec: StreamSpec, names: Names, metrics: MetricsWriter, *, available_now: bool
 ) -> RunningStream:
-    """Start the query. Raises `LakeError` when its checkpoint is gone but its positions are not."""
+    """Start the query. Raises `LakeError` when its checkpoint is gone or older than its tables."""
     checkpoint = names.checkpoint(spec.name)
-    covered = last_positions(spark, [names.table(table) for table in spec.tables], query=spec.name)
-    _refuse_lost_checkpoint(spark, spec.name, names, covered)
+    written = coverages(spark, [names.table(table) for table in spec.tables], query=spec.name)
+    refuse_unfit(spark, checkpoint, written, query=spec.name)
+    covered = furthest(one.positions for one in written if one.complete)
     spark.sparkContext.setLocalProperty("spark.scheduler.pool", spec.name)
     gate, progress = Gate(), Progress(covered)
     batches = _Batches(
-        spec, DeltaWriter(spark, names), progress, metrics, partial(_query_id, spark, checkpoint)
+        spec, DeltaWriter(spark, names), progress, metrics, partial(query_id, spark, checkpoint)
     )
 
     def handle(batch: DataFrame, batch_id: int) -> None:
@@ -189,27 +189,6 @@ class _Batches:
             self._metrics.record(report)
         except Exception as error:
             log.warning("batch_not_reported", query=self._name, batch_id=batch_id, why=str(error))
-
-
-def _query_id(spark: SparkSession, checkpoint: str) -> str:
-    """The query's own id, which lives and dies with the checkpoint."""
-    first = spark.read.text(f"{checkpoint}/metadata").first()
-    if first is None:
-        raise LakeError(f"{checkpoint}/metadata is empty: restore the checkpoint from a copy.")
-    return str(json.loads(first[0])["id"])
-
-
-def _refuse_lost_checkpoint(spark: SparkSession, query: str, names: Names, covered: Vector) -> None:
-    if not covered:
-        return
-    try:
-        spark.read.text(f"{names.checkpoint(query)}/metadata")
-    except AnalysisException:
-        raise LakeError(
-            f"{names.checkpoint(query)}: the checkpoint of {query} is gone, but its tables are not; "
-            "starting over would write every row twice. Restore the checkpoint from a copy, or move "
-            "the whole lake folder away and replay from Kafka."
-        ) from None
 
 
 def report_of(summary: BatchSummary, *, query: str, batch_id: int, duration_ms: int) -> BatchReport:

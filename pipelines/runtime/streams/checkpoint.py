@@ -1,0 +1,54 @@
+"""A query's checkpoint against its tables: they belong together, and a wrong pair is refused."""
+
+import json
+from collections.abc import Sequence
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
+
+from pipelines.contracts.positions import Coverage
+from pipelines.errors import LakeError
+
+_WAY_OUT = "move the whole lake folder away and replay from Kafka."
+
+
+def query_id(spark: SparkSession, checkpoint: str) -> str:
+    """The query's own id, which lives and dies with the checkpoint. Raises `LakeError` on a damaged one."""
+    first = spark.read.text(f"{checkpoint}/metadata").first()
+    if first is None:
+        raise LakeError(f"{checkpoint}/metadata is empty: restore the checkpoint from a copy.")
+    return str(json.loads(first[0])["id"])
+
+
+def refuse_unfit(spark: SparkSession, checkpoint: str, written: Sequence[Coverage], *, query: str) -> None:
+    """Raise `LakeError` when the checkpoint is gone, or does not know the newest batch in the tables.
+
+    A batch is planned in the checkpoint before a table takes it. One that is planned anew under its
+    number may hold other records, which the tables would take for those that they have.
+    """
+    if not written:
+        return
+    planned = _newest_planned(spark, checkpoint)
+    newest = max(one.batch_id for one in written)
+    if planned is None:
+        raise LakeError(
+            f"{checkpoint}: the checkpoint of {query} is gone, but its tables are not; "
+            "starting over would write every row twice. Restore the checkpoint from a copy, or " + _WAY_OUT
+        )
+    if planned < newest:
+        raise LakeError(
+            f"{checkpoint}: the checkpoint of {query} ends at batch {planned}, its tables at batch {newest}; "
+            "going on would leave records out. Restore checkpoint and tables from the same copy, or "
+            + _WAY_OUT
+        )
+
+
+def _newest_planned(spark: SparkSession, checkpoint: str) -> int | None:
+    """The number of the last batch that the checkpoint plans; none when there is no checkpoint."""
+    try:
+        spark.read.text(f"{checkpoint}/metadata")
+        files = spark.read.format("binaryFile").load(f"{checkpoint}/offsets").select("path").collect()
+    except AnalysisException:
+        return None
+    numbers = [row["path"].rpartition("/")[2] for row in files]
+    return max((int(number) for number in numbers if number.isdigit()), default=-1)
