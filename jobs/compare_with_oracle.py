@@ -4,9 +4,8 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from jobs.entry import run_job
+from jobs.entry import run_job, writable_file
 from pipelines.connectors.names import Names
 from pipelines.errors import CheckFailed
 from pipelines.runtime.embedded import endpoints
@@ -18,7 +17,7 @@ from pipelines.settings import Settings
 def run(settings: Settings, arguments: Sequence[str]) -> None:
     """Print one line per table; `--report FILE` writes the same as JSON. Needs Kafka, no Spark."""
     parser = argparse.ArgumentParser(prog="compare_with_oracle", description=__doc__)
-    parser.add_argument("--report", type=Path, help="write the result as JSON")
+    parser.add_argument("--report", type=writable_file, help="write the result as JSON")
     options = parser.parse_args(arguments)
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     bootstrap = endpoints(settings, names=names).kafka

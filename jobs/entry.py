@@ -1,7 +1,9 @@
 """What every job file shares: settings, logging, and errors as one sentence with an exit code."""
 
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pipelines.errors import ClicklakeError
 from pipelines.runtime.logs import configure_logs
@@ -20,3 +22,11 @@ def run_job(job: Job, arguments: Sequence[str] | None = None, *, settings: Setti
         sys.stderr.write(f"clicklake: {error}\n")
         return error.exit_code
     return 0
+
+
+def writable_file(text: str) -> Path:
+    """The file of an argument `--report`, whose folder must be there before anything starts."""
+    path = Path(text)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ArgumentTypeError(f"{text}: the folder {path.absolute().parent} must exist, and it be a file")
+    return path

@@ -27,15 +27,19 @@ def run(settings: Settings, arguments: Sequence[str]) -> None:
     parser.add_argument("files", nargs="*", type=Path, help="old events; none: what Kafka holds")
     parser.add_argument("--mapping", help="how to read the files; see `clicklake mapping list`")
     options = parser.parse_args(arguments)
-    sent = send_history(settings, options.files, options.mapping)
     found: list[ConservationResult] = []
+    sent: list[int] = []
+
+    def send() -> None:
+        report = send_history(settings, options.files, options.mapping)
+        sent.append(report.sent if report else 0)
 
     def check(spark: SparkSession, names: Names) -> None:
         found.append(check_lake(spark, names, bootstrap=broker_of(settings, names)))
 
-    run_streams(settings, available_now=True, at_rest=check)
+    run_streams(settings, available_now=True, first=send, at_rest=check)
     (result,) = found
-    sys.stdout.write(json.dumps({"sent": sent.sent if sent else 0, **result.as_data()}) + "\n")
+    sys.stdout.write(json.dumps({"sent": sent[0], **result.as_data()}) + "\n")
     if not result.holds:
         raise CheckFailed("conservation does not hold: see the rows that are not sound.")
 

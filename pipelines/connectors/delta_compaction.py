@@ -18,6 +18,11 @@ class Compaction:
     removed: int
 
 
+def is_table(path: str) -> bool:
+    """Whether a table lies there."""
+    return bool(DeltaTable.is_deltatable(path))
+
+
 def compact_table(path: str) -> Compaction:
     """Join small files. Rows stay as they are, so streams that read the table see nothing new.
 

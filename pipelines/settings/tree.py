@@ -150,7 +150,7 @@ class Privacy(_Section, frozen=True):
     fields: list[str]
 
     def __post_init__(self) -> None:
-        if self.key is not None and len(self.key.reveal()) < SHORTEST_KEY:
+        if self.key is not None and len(self.key.reveal().strip()) < SHORTEST_KEY:
             raise ValueError(
                 f"its key has fewer than {SHORTEST_KEY} characters, so that it could be guessed: "
                 "make one with `openssl rand -hex 32`"

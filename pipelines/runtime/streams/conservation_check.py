@@ -13,7 +13,7 @@ from pipelines.connectors.names import CLEAN_SILVER, Names
 from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, DUPLICATES, silver_tables
 from pipelines.contracts.positions import Vector
 from pipelines.contracts.topics import all_topics
-from pipelines.errors import ServiceError
+from pipelines.errors import LakeError, ServiceError
 from pipelines.runtime.streams.queries.clean_silver import WRITTEN
 from pipelines.silver.arrow_parser import KEYED_TABLES
 from pipelines.silver.conservation import (
@@ -62,10 +62,13 @@ class ConservationResult:
 
 
 def check_lake(spark: SparkSession, names: Names, *, bootstrap: str | None) -> ConservationResult:
-    """Compare every bronze position below silver's with its fates, and bronze's gaps with Kafka."""
+    """Compare every bronze position below silver's with its fates, and bronze's gaps with Kafka.
+
+    Raises `LakeError` before silver's first batch.
+    """
     ends = last_positions(spark, [names.table(name) for name in WRITTEN], query=CLEAN_SILVER)
     if not ends:
-        return ConservationResult([], [])
+        raise LakeError("silver has no batch yet: there is nothing to check.")
     until = spark.createDataFrame(
         [(*place, offset) for place, offset in ends.items()], "topic string, partition int, until_offset long"
     )

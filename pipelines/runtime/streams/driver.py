@@ -10,6 +10,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 
 from pipelines.connectors.delta import ensure_table
+from pipelines.connectors.kafka import ensure_topics, planned_topics
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.contracts.lake import all_tables
 from pipelines.errors import ClicklakeError, ServiceError
@@ -40,29 +41,39 @@ def leave_as_is(_spark: SparkSession, _names: Names) -> None:
     """Do nothing more with a lake at rest."""
 
 
+def nothing_first() -> None:
+    """Do nothing before Spark is opened."""
+
+
 def run_streams(
     settings: Settings,
     *,
     queries: Sequence[str] = ALL_QUERIES,
     available_now: bool,
     wait_seconds: float = 0,
+    first: Callable[[], object] = nothing_first,
     at_rest: AtRest = leave_as_is,
 ) -> None:
     """Run the named queries until SIGTERM or SIGINT, or with `available_now` until all is read.
 
-    Waits `wait_seconds` for the services, while Spark starts. `at_rest` is called once all queries
-    have stopped well, while the session still lives. Raises the failure of the first query that
-    dies, after the others have been drained.
+    Waits `wait_seconds` for the services, while Spark starts; with 0 they must be there before. `first`
+    is called once it is sure that nothing stands in the way, `at_rest` once all queries have stopped
+    well, while the session still lives. Raises the failure of the first query that dies, after the
+    others have been drained.
     """
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     reader = record_reader(settings)
     arm(settings.failpoints, ledger=names.failpoint_ledger)
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
     with _alone(names, queries):
+        if not wait_seconds:
+            endpoints(settings, names=names)
+        first()
         spark = open_session(settings, names, app="clicklake")
         ensure_lake(spark, names)
         silver = clean_silver(spark, names, reader=reader, stream=settings.silver)
         services = wait_for_endpoints(settings, names, seconds=wait_seconds, stop=stop)
+        _ensure_topics(services.kafka, settings)
         bronze = land_bronze(
             spark, names, bootstrap=services.kafka, bound=bound_topics(settings), stream=settings.bronze
         )
@@ -84,6 +95,13 @@ def _alone(names: Names, queries: Sequence[str]) -> Iterator[None]:
             path = names.var_dir / "run" / f"{query}.lock"
             locks.enter_context(held(path, limit_seconds=_LOCK_SECONDS))
         yield
+
+
+def _ensure_topics(bootstrap: str, settings: Settings) -> None:
+    """Create the topics that are not there: one that is missing would hold up all others."""
+    limit, partitions = settings.kafka.max_message_bytes, settings.kafka.partitions
+    topics = planned_topics(bound_topics(settings))
+    ensure_topics(bootstrap, topics, partitions=partitions, max_message_bytes=limit)
 
 
 def bound_topics(settings: Settings) -> list[str]:

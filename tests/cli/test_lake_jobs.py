@@ -1,0 +1,70 @@
+"""What the jobs of a lake refuse before they start anything."""
+
+import pytest
+
+from jobs import check_conservation, compact_lake, compare_with_oracle, load_history
+from jobs.entry import run_job
+from pipelines.connectors.names import LAND_BRONZE, Names
+from pipelines.runtime.embedded.locks import held
+from pipelines.runtime.streams import driver
+from pipelines.settings import load_settings
+
+CSV = "event_time,event_type,product_id,user_id\n2019-10-01 00:00:00 UTC,view,1,1\n"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load_settings(overrides=[f"var_dir={tmp_path / 'var'}"])
+
+
+@pytest.mark.parametrize("job", [check_conservation, compare_with_oracle])
+def test_a_report_that_cannot_be_written_is_told_at_once(job, settings, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_job(job.run, ["--report", str(tmp_path / "nowhere" / "r.json")], settings=settings)
+    assert ended.value.code == 2
+    assert "must exist" in capsys.readouterr().err
+
+
+def test_there_is_nothing_to_compact_before_a_lake_is_there(settings, tmp_path, capsys):
+    assert run_job(compact_lake.run, [], settings=settings) == 1
+    assert "no tables of a lake yet" in capsys.readouterr().err
+    remote = load_settings(overrides=["lake=s3://bucket/lake"])
+    assert run_job(compact_lake.run, [], settings=remote) == 2
+
+
+def test_an_empty_folder_is_no_table(settings, tmp_path):
+    (tmp_path / "var" / "lake" / "bronze" / "records").mkdir(parents=True)
+    assert run_job(compact_lake.run, [], settings=settings) == 1
+
+
+def test_nothing_is_sent_while_another_driver_runs(settings, tmp_path, monkeypatch, capsys):
+    sent = []
+    monkeypatch.setattr(load_history, "send_history", lambda *_: sent.append("sent"))
+    monkeypatch.setattr(driver, "_LOCK_SECONDS", 0.1)
+    file = tmp_path / "day.csv"
+    file.write_text(CSV)
+    names = Names.of(var_dir=settings.var_dir, lake=None)
+    with held(names.var_dir / "run" / f"{LAND_BRONZE}.lock", limit_seconds=1):
+        assert run_job(load_history.run, [str(file), "--mapping", "rees46"], settings=settings) == 1
+    assert "land_bronze.lock" in capsys.readouterr().err
+    assert sent == []
+
+
+def test_missing_services_are_told_before_spark_is_opened(settings, monkeypatch, capsys):
+    monkeypatch.setattr(driver, "open_session", lambda *_, **__: pytest.fail("Spark was opened"))
+    assert run_job(load_history.run, [], settings=settings) == 1
+    assert "clicklake up" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("bindings", "said"),
+    [
+        ("[{topic: clicks, mapping: rees46}]", "needs no mapping"),
+        ("[{topic: a, mapping: attribution}, {topic: a, mapping: attribution}]", "bound twice"),
+        ("[{topic: x y, mapping: attribution}]", "no name of a Kafka topic"),
+    ],
+)
+def test_a_mistaken_binding_is_told(bindings, said, tmp_path, capsys):
+    settings = load_settings(overrides=[f"var_dir={tmp_path}", f"bindings={bindings}"])
+    assert run_job(load_history.run, [], settings=settings) == 2
+    assert said in capsys.readouterr().err
