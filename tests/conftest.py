@@ -10,19 +10,36 @@ from pathlib import Path
 import hypothesis
 import psycopg2
 import pytest
+import structlog
 from pyspark.sql import SparkSession
 
 from pipelines.connectors.names import Names
 from pipelines.connectors.postgres import PostgresAddress
 from pipelines.runtime.embedded import Endpoints, ensure_jars, running_stack
 from pipelines.runtime.embedded.ports import choose
+from pipelines.runtime.logs import configure_logs
 from pipelines.runtime.streams.session import open_session
 from pipelines.settings import Settings, load_settings
+from pipelines.settings.tree import Log
 from tests.tiny_lake import TinyLake
 
 hypothesis.settings.register_profile("steady", deadline=None)  # the processor may be busy elsewhere
 hypothesis.settings.load_profile("steady")
 _DOWNLOADS = Path(__file__).parents[1] / "var" / "cache"
+
+
+@pytest.fixture(autouse=True)
+def logs_for_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A job sets up logging for its process; here it must not outlive the test."""
+    before = structlog.get_config()
+
+    def configure(log: Log) -> None:
+        configure_logs(log)
+        structlog.configure(cache_logger_on_first_use=False)
+
+    monkeypatch.setattr("jobs.entry.configure_logs", configure)
+    yield
+    structlog.configure(**before)
 
 
 def settings_below(folder: Path, *further: str) -> Settings:
