@@ -277,3 +277,18 @@ def test_an_outage_of_one_table_is_waited_for_while_the_others_go_on(monkeypatch
     _poll_until(stop, tables, poll, hear)
     assert calls["users"] == 4
     assert told["products"] >= 3
+
+
+def test_a_table_that_has_been_away_for_a_day_is_polled_once_it_is_back(monkeypatch):
+    monkeypatch.setattr("pipelines.runtime.polling.run._FIRST_PAUSE", 0.0)
+    stop, calls = threading.Event(), Counter()
+
+    def poll(_table, _stop):
+        calls["users"] += 1
+        if calls["users"] <= 1_500:
+            raise ServiceError("away")
+        stop.set()
+        return PollReport()
+
+    _poll_until(stop, [PolledTable(USERS, "", 0.02, deletes=True)], poll, lambda *_: None)
+    assert calls["users"] == 1_501

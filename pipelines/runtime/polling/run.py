@@ -15,6 +15,7 @@ from pipelines.connectors.names import Names
 from pipelines.connectors.polled_query import PollError, json_rows
 from pipelines.connectors.postgres import PostgresAddress
 from pipelines.errors import ServiceError
+from pipelines.runtime.backoff import pause_after
 from pipelines.runtime.embedded.locks import held
 from pipelines.runtime.embedded.stack import endpoints
 from pipelines.runtime.polling.plan import check_query, polled_address, polled_tables
@@ -131,7 +132,7 @@ def _poll_until(
             failures[name] = 0
             due[name] = began + table.every_seconds
         except ServiceError as error:
-            pause = min(_FIRST_PAUSE * 2 ** failures[name], _LONGEST_PAUSE)
             failures[name] += 1
+            pause = pause_after(failures[name], first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
             due[name] = time.monotonic() + pause
             log.warning("poll_failed", topic=name, why=str(error), next_try_seconds=pause)

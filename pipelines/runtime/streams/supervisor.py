@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 
 from pipelines.connectors.names import Names
 from pipelines.errors import ClicklakeError, LakeError
+from pipelines.runtime.backoff import pause_after
 from pipelines.runtime.streams.faults import ENDED_BY_ITSELF, Fault, one_line
 from pipelines.runtime.streams.query_state import lag_of, state_rows_of, watermark_of
 from pipelines.runtime.streams.session import is_up
@@ -34,7 +35,6 @@ LONGEST_WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.5
 _TELL_SECONDS = 2.0
 _DRAIN_SECONDS = 30.0
-_MOST_DOUBLINGS = 16
 _SPARK_ENDED = "Spark itself has ended beneath the query; start the driver again"
 
 Phase = Literal["starting", "running", "waiting", "failed", "stopped"]
@@ -159,8 +159,8 @@ class Supervisor:
         return one.poison_attempts >= ATTEMPTS
 
     def _wait(self, one: Watched, failure: str) -> None:
-        seconds = min(FIRST_WAIT_SECONDS * 2 ** min(one.faults, _MOST_DOUBLINGS), LONGEST_WAIT_SECONDS)
         one.faults += 1
+        seconds = pause_after(one.faults, first=FIRST_WAIT_SECONDS, longest=LONGEST_WAIT_SECONDS)
         one.last_error, one.retry_at = failure, time.monotonic() + seconds
         one.enter("waiting")
         log.warning("query_failed", query=one.spec.name, why=failure, again_in_seconds=seconds)

@@ -20,6 +20,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipelines.connectors.postgres import PostgresAddress, migrate, open_connection
 from pipelines.errors import ServiceError
+from pipelines.runtime.backoff import pause_after
 from pipelines.runtime.watching.metrics_store import write_beat, write_report, write_state
 from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample, QueryState, preview
 
@@ -88,17 +89,17 @@ class MetricsWriter:
         self._thread.join(timeout_seconds)
 
     def _run(self) -> None:
-        wait = _FIRST_WAIT_SECONDS
+        failures = 0
         while self._something_to_do():
             try:
                 self._write_next()
-                wait = _FIRST_WAIT_SECONDS
+                failures = 0
             except (ServiceError, psycopg2.Error) as error:
                 self._disconnect()
-                if wait == _FIRST_WAIT_SECONDS:
+                failures += 1
+                if failures == 1:
                     _log.warning("metrics_not_written", why=str(error), effect="the live page is stale")
-                self._pause(wait)
-                wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+                self._pause(pause_after(failures, first=_FIRST_WAIT_SECONDS, longest=_LONGEST_WAIT_SECONDS))
         self._disconnect()
 
     def _something_to_do(self) -> bool:
