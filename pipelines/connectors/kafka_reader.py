@@ -1,14 +1,14 @@
 """Bounded reads of Kafka: the records between two positions, then no more."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from typing import NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from pipelines.connectors.kafka import unreachable
+from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.positions import Vector
 from pipelines.errors import ServiceError
 
@@ -17,19 +17,7 @@ _POLL_MS = 500
 _SILENT_SECONDS = 20.0
 
 
-class ReadRecord(NamedTuple):
-    """A record as it lies in Kafka; `ingested_at` is the broker's time in UTC microseconds."""
-
-    topic: str
-    partition: int
-    offset: int
-    ingested_at: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
-
-
-def records_between(bootstrap: str, starts: Vector, ends: Vector) -> Iterator[ReadRecord]:
+def records_between(bootstrap: str, starts: Vector, ends: Vector) -> Iterator[KafkaRecord]:
     """The records of the partitions of `ends` before those offsets, in each partition's order.
 
     A partition begins at its offset in `starts`, or with what the broker still holds. Raises
@@ -57,14 +45,14 @@ def records_between(bootstrap: str, starts: Vector, ends: Vector) -> Iterator[Re
 
 def _read_to(
     bounds: dict[TopicPartition, int], consumer: KafkaConsumer, bootstrap: str
-) -> Iterator[ReadRecord]:
+) -> Iterator[KafkaRecord]:
     pending, silent_since = set(bounds), time.monotonic()
     while pending:
         polled = consumer.poll(timeout_ms=_POLL_MS)
         for place, records in polled.items():
             for r in records:
                 if r.offset < bounds[place]:
-                    yield ReadRecord(
+                    yield KafkaRecord(
                         r.topic, r.partition, r.offset, r.timestamp * 1_000, r.key, r.value, r.headers
                     )
         # The place reached decides, not a count: compaction leaves offsets without a record.

@@ -14,10 +14,10 @@ from typing import Any
 import duckdb
 
 from pipelines.connectors.kafka import Producer
-from pipelines.connectors.kafka_reader import ReadRecord
 from pipelines.connectors.lake_reader import LakeReader
 from pipelines.contracts.delivery import Headers
 from pipelines.contracts.fields import REASONS
+from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.lake import DEAD_LETTERS
 from pipelines.contracts.origin import Position, origin_value, origins_in, read_origin
 from pipelines.contracts.parsing import ORIGIN_HEADER, RawRecord, Reject
@@ -126,7 +126,7 @@ def tail_of_kafka(covered: Vector, ends: Vector, *, bootstrap: str) -> Vector:
     return {place: covered.get(place, 0) for place in ends}
 
 
-def origins_sent(reader: LakeReader, tail: Iterable[ReadRecord], *, since: date) -> set[Position]:
+def origins_sent(reader: LakeReader, tail: Iterable[KafkaRecord], *, since: date) -> set[Position]:
     """Positions that a record was already sent again for: in bronze since that day, and in the tail."""
     rows = reader.rows(
         "select header.value as origin from (select unnest(headers) as header from bronze.records "

@@ -5,13 +5,13 @@ a record with the stream and nothing else: fates are decided with dictionaries t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from pipelines.contracts.arrow import arrow_schema
+from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.lake import (
     BRONZE,
     DEAD_LETTERS,
@@ -26,25 +26,6 @@ from pipelines.silver.reading import RecordReader, Rows
 
 _MICROS_PER_DAY = 86_400_000_000
 _CHUNK = 20_000
-
-
-class LandedRecord(NamedTuple):
-    """A Kafka record; `ingested_at` is the broker's time in UTC microseconds."""
-
-    topic: str
-    partition: int
-    offset: int
-    ingested_at: int
-    key: bytes | None
-    value: bytes | None
-    headers: Iterable[tuple[str, bytes | None]]
-
-    @property
-    def position(self) -> Row:
-        """The columns that say where the record lies."""
-        day = self.ingested_at // _MICROS_PER_DAY
-        where = dict(zip(POSITION_KEY, (self.topic, self.partition, self.offset), strict=True))
-        return where | {"ingested_at": self.ingested_at, "ingested_date": day}
 
 
 class _Standing(NamedTuple):
@@ -65,18 +46,19 @@ class Oracle:
         self._standing: dict[tuple[Any, ...], _Standing] = {}
         self._named: set[tuple[Any, ...]] = set()
 
-    def take(self, record: LandedRecord) -> None:
+    def take(self, record: KafkaRecord) -> None:
         """Add what the record makes to the tables."""
         raw = {"key": record.key, "value": record.value, "headers": _as_structs(record)}
-        self._add(BRONZE.name, record.position | raw)
-        given = RawRecord(record.key, record.value, list(record.headers), record.ingested_at)
+        position = _position(record)
+        self._add(BRONZE.name, position | raw)
+        given = RawRecord(record.key, record.value, record.headers, record.ingested_at)
         outcome = self._reader.outcomes(record.topic, [given])[0]
         outcome = outcome if isinstance(outcome, Reject) else self._judged(record, outcome)
         if isinstance(outcome, Reject):
-            self._add(DEAD_LETTERS.name, record.position | outcome._asdict() | raw)
+            self._add(DEAD_LETTERS.name, position | outcome._asdict() | raw)
             return
         for table, row in outcome:
-            self._add(table, row | record.position)
+            self._add(table, row | position)
 
     def tables(self) -> dict[str, pa.Table]:
         """Table → its rows."""
@@ -89,7 +71,7 @@ class Oracle:
             for name, spec in all_tables().items()
         }
 
-    def _judged(self, record: LandedRecord, rows: Rows) -> Rows | Reject:
+    def _judged(self, record: KafkaRecord, rows: Rows) -> Rows | Reject:
         """The rows that stay of a record that can be read: all, a duplicate's, or none."""
         keyed = [(table, row) for table, row in rows if row.get("line_number", 1) == 1 and "event_id" in row]
         keyed.sort(key=itemgetter(0))
@@ -110,7 +92,7 @@ class Oracle:
             return [(DUPLICATES.name, {**row, "record_table": table, **repeats}) for table, row in keyed]
         return [*rows, *self._identities(record, [row for _, row in keyed])]
 
-    def _identities(self, record: LandedRecord, rows: list[Row]) -> Rows:
+    def _identities(self, record: KafkaRecord, rows: list[Row]) -> Rows:
         found: Rows = []
         hour = record.ingested_at // HOUR * HOUR
         for row in rows:
@@ -134,7 +116,14 @@ class Oracle:
         rows.clear()
 
 
-def _as_structs(record: LandedRecord) -> list[dict[str, Any]] | None:
+def _position(record: KafkaRecord) -> Row:
+    """The columns that say where and when the record arrived."""
+    where = dict(zip(POSITION_KEY, (record.topic, record.partition, record.offset), strict=True))
+    day = record.ingested_at // _MICROS_PER_DAY
+    return where | {"ingested_at": record.ingested_at, "ingested_date": day}
+
+
+def _as_structs(record: KafkaRecord) -> list[dict[str, Any]] | None:
     """The headers as bronze holds them: null when there are none, as Spark reads Kafka."""
     return [{"key": key, "value": value} for key, value in record.headers] or None
 

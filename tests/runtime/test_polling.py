@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.connectors.kafka_reader import ReadRecord
 from pipelines.connectors.postgres import PostgresAddress
+from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.topics import all_topics
 from pipelines.errors import ServiceError, SettingsError
 from pipelines.runtime.polling.plan import polled_address, polled_tables
@@ -29,12 +29,12 @@ class Outbox:
     """Keeps what was sent, as Kafka would hold it."""
 
     def __init__(self):
-        self.records: list[ReadRecord] = []
+        self.records: list[KafkaRecord] = []
         self.acked: Counter = Counter()
         self.failed: Counter = Counter()
 
     def send(self, topic, *, key, value, headers=()):
-        self.records.append(ReadRecord(topic, 0, len(self.records), 0, key, value, headers))
+        self.records.append(KafkaRecord(topic, 0, len(self.records), 0, key, value, headers))
 
     def flush(self):
         self.acked["users"] = len(self.records)

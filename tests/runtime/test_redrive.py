@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from jobs.entry import run_job
 from jobs.redrive_dead_letters import run
 from pipelines.connectors.kafka import Producer, TopicPlan, end_offsets, ensure_topics
-from pipelines.connectors.kafka_reader import ReadRecord, records_between
+from pipelines.connectors.kafka_reader import records_between
 from pipelines.connectors.lake_reader import LakeReader
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.fields import REASONS
+from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.lake import BRONZE, DEAD_LETTERS
 from pipelines.contracts.origin import Position, origin_value, origins_in, read_origin
 from pipelines.contracts.parsing import ORIGIN_HEADER
@@ -158,7 +159,7 @@ def test_an_origin_in_bronze_or_in_kafkas_tail_is_not_sent_again(tmp_path):
     letters = [letter("clicks", n, GOOD, "missing") for n in range(3)]
     tomorrow = {"ingested_date": NOON.date() + timedelta(days=1)}
     copies = [copy_of(Position("clicks", 0, 0), "clicks", 50) | tomorrow]
-    tail = [ReadRecord("clicks", 0, 51, 0, b"k", b"v", [("x", b"y"), (ORIGIN_HEADER, b"clicks/0/1")])]
+    tail = [KafkaRecord("clicks", 0, 51, 0, b"k", b"v", [("x", b"y"), (ORIGIN_HEADER, b"clicks/0/1")])]
     report, outbox = drive(write_lake(tmp_path, letters, copies=copies), tail=tail)
     assert [sent[4][-1][1] for sent in outbox.sent] == [b"clicks/0/2"]
     assert (report.as_data()["already_sent"], report.as_data()["sent"]) == (2, 1)

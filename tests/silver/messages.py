@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from pipelines.contracts.avro import encode_avro
+from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.parsing import KNOWN_AT_HEADER, Reject
 from pipelines.contracts.topics import all_topics
 from pipelines.contracts.translation import Translated, Translator
 from pipelines.silver.deduplication import HOUR
-from pipelines.silver.oracle import LandedRecord
 
 START = 1_772_359_200_000_000
 """10:00 of a Sunday in UTC microseconds."""
@@ -80,7 +80,7 @@ class Unpack:
         ]
 
 
-def landed(messages: Sequence[Message]) -> list[LandedRecord]:
+def landed(messages: Sequence[Message]) -> list[KafkaRecord]:
     """The records as the broker keeps them: offsets and LogAppendTime of each partition."""
     offsets: dict[Place, int] = {}
     clocks: dict[Place, int] = {}
@@ -91,7 +91,7 @@ def landed(messages: Sequence[Message]) -> list[LandedRecord]:
         offsets[place] = offsets.get(place, -1) + 1
         clocks[place] = clocks.get(place, START + 7 * _MINUTE * message.partition) + message.gap
         found.append(
-            LandedRecord(*place, offsets[place], clocks[place], message.key, message.value, message.headers)
+            KafkaRecord(*place, offsets[place], clocks[place], message.key, message.value, message.headers)
         )
     return found
 

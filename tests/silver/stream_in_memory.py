@@ -10,11 +10,11 @@ import pytest
 
 from pipelines.connectors.names import Names
 from pipelines.contracts.arrow import arrow_schema
+from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, DUPLICATES, IDENTITIES, all_tables
 from pipelines.runtime.streams import silver_history
 from pipelines.silver.arrow_parser import parse_batch
 from pipelines.silver.deduplication import Deduplicator
-from pipelines.silver.oracle import LandedRecord
 from pipelines.silver.reading import RecordReader
 from pipelines.silver.settling import conflict_letters, drop_rows, duplicate_rows, identity_rows
 
@@ -41,7 +41,7 @@ class StreamInMemory:
         rows = self.table(name)
         return rows.filter(pc.greater_equal(rows["ingested_at"], pa.scalar(since))).select(columns)
 
-    def take(self, records: Sequence[LandedRecord], rng: random.Random, *, crashes: int = 0) -> None:
+    def take(self, records: Sequence[KafkaRecord], rng: random.Random, *, crashes: int = 0) -> None:
         """Process a batch, its records in any order, dying so often before it is whole."""
         self._append(BRONZE.name, bronze := bronze_table(records))
         for _ in range(crashes):
@@ -81,7 +81,7 @@ class StreamInMemory:
         return {name: pa.concat_tables(some) for name, some in rows.items()}
 
 
-def bronze_table(records: Sequence[LandedRecord]) -> pa.Table:
+def bronze_table(records: Sequence[KafkaRecord]) -> pa.Table:
     """The records as bronze holds them."""
     columns = {
         "topic": [one.topic for one in records],

@@ -3,17 +3,18 @@
 import pyarrow as pa
 import pytest
 
+from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.lake import DUPLICATES, IDENTITIES, all_tables
 from pipelines.runtime.reading import record_reader
 from pipelines.runtime.streams import oracle_check
 from pipelines.settings import load_settings
-from pipelines.silver.oracle import LandedRecord, Oracle
+from pipelines.silver.oracle import Oracle
 
 
 def landed(record):
     headers = [(one["key"], one["value"]) for one in record["headers"] or ()]
     names = ("topic", "partition", "offset", "ingested_at", "key", "value")
-    return LandedRecord(*(record[name] for name in names), headers)
+    return KafkaRecord(*(record[name] for name in names), headers)
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_what_no_batch_covers_yet_is_not_compared(tiny_lake, kafka, monkeypatch)
 
 def test_it_takes_more_than_a_chunk():
     oracle = Oracle(record_reader(load_settings()))
-    garbage = LandedRecord("clicks", 0, 0, 1_760_000_000_000_000, b"k", b"{", ())
+    garbage = KafkaRecord("clicks", 0, 0, 1_760_000_000_000_000, b"k", b"{", ())
     for offset in range(20_001):
         oracle.take(garbage._replace(offset=offset))
     assert oracle.tables()["silver.dead_letters"].num_rows == 20_001

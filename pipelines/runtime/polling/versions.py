@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipelines.connectors.kafka_reader import ReadRecord
 from pipelines.contracts.fields import MICROS_PER_SECOND
+from pipelines.contracts.kafka_record import KafkaRecord
 
 POLLED_HEADER = "clicklake-polled"
 """Marks what a poll has sent: only such a version is deleted when its key has vanished."""
@@ -64,7 +64,7 @@ def encode_row(text: str, *, key_field: str, now: int) -> Version | None:
     return Version(key, _encoder.encode(members), mark)
 
 
-def remember(records: Iterable[ReadRecord]) -> dict[bytes, Mark]:
+def remember(records: Iterable[KafkaRecord]) -> dict[bytes, Mark]:
     """Key → mark of its latest version, of the keys that the topic's records have not deleted."""
     memory: dict[bytes, Mark] = {}
     for record in records:

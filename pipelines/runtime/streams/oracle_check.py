@@ -12,7 +12,7 @@ from pipelines.connectors.names import CLEAN_SILVER, Names
 from pipelines.contracts.positions import Vector
 from pipelines.errors import LakeError
 from pipelines.runtime.streams.queries.clean_silver import WRITTEN
-from pipelines.silver.oracle import LandedRecord, Oracle
+from pipelines.silver.oracle import Oracle
 from pipelines.silver.reading import RecordReader
 
 
@@ -47,7 +47,7 @@ def compare_with_oracle(
         raise LakeError("silver has no batch yet: there is nothing to compare.")
     oracle, count = Oracle(reader), 0
     for record in records_between(bootstrap, {}, ends):
-        oracle.take(LandedRecord(*record))
+        oracle.take(record)
         count += 1
     lake = LakeReader(names)
     lake.lend("ends", _as_table(since or {}, ends))
