@@ -3,6 +3,7 @@
 import json
 import threading
 import uuid
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -169,9 +170,9 @@ def test_a_poll_that_fails_midway_deletes_nothing_and_the_next_goes_on(
     rows = "from generate_series(1, 3000) n"
     good = PolledTable(topic, f"select n as offer_id {rows};", 60, deletes=True)
     failing = replace(good, query=f"select n + 10000 as offer_id, 1 / (2500 - n) as x {rows}")
-    with Poller(database, stack.kafka, max_message_bytes=_LIMIT) as poller:
+    with closing(Poller(database, stack.kafka, max_message_bytes=_LIMIT)) as poller:
         assert poller.poll(good, threading.Event()).sent == 3_000
-    with Poller(database, stack.kafka, max_message_bytes=_LIMIT) as poller:
+    with closing(Poller(database, stack.kafka, max_message_bytes=_LIMIT)) as poller:
         with pytest.raises(PollError, match="division by zero"):
             poller.poll(failing, threading.Event())
         sent = poller.poll(replace(good, query="select 1 as offer_id"), threading.Event())

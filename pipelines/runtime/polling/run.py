@@ -4,8 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from types import TracebackType
-from typing import Self
 
 import structlog
 
@@ -60,14 +58,6 @@ class Poller:
             self._producer.close()
             self._producer = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _poll_of(self, table: PolledTable) -> TablePoll:
         name = table.topic.name
         if self._producer is None:
@@ -105,7 +95,7 @@ def run_polls(settings: Settings, *, once: bool, stop: threading.Event, told: To
             partitions=settings.kafka.partitions,
             max_message_bytes=limit,
         )
-        poller = stack.enter_context(Poller(address, services.kafka, max_message_bytes=limit))
+        poller = stack.enter_context(closing(Poller(address, services.kafka, max_message_bytes=limit)))
         if once:
             for table in tables:
                 told(table.topic.name, poller.poll(table, stop))

@@ -8,10 +8,8 @@ driver maps them into memory and hands them to delta-rs.
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -38,12 +36,8 @@ class _Files:
             self._writers[name] = pa.ipc.new_file(path, batch.schema)
         self._writers[name].write_batch(batch)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End the files: only then can they be read."""
         for writer in self._writers.values():
             writer.close()
 
@@ -56,7 +50,7 @@ class _Spill:
         self._folder = str(folder)
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with _Files(self._folder) as files:
+        with closing(_Files(self._folder)) as files:
             for batch in batches:
                 for name, rows in self._split(batch):
                     files.write(name, rows)
