@@ -2,7 +2,7 @@
 
 A row that passes from a Python worker through the JVM to a Parquet file is converted three times.
 Here the worker writes Arrow files into a folder of the batch, Spark carries their names, and the
-driver maps them into memory and hands them to delta-rs.
+driver maps them into memory, and writes the tables' files from there.
 """
 
 import shutil

@@ -85,7 +85,7 @@ class _CleanSilver:
             kept = {spec.name: parsed.rows(spec, verdict) for spec in tables}
             positions = next_offsets(envelope)
             append_all(_appends(kept, exceptions, batch.sparkSession), context, positions=positions)
-        return _summary(staying, positions, exceptions, arrivals(envelope), self._judge.remembered)
+            return _summary(staying, positions, exceptions, arrivals(envelope), self._judge.remembered)
 
 
 def _exceptions(batch: DataFrame, envelope: pa.Table, verdict: Verdict) -> dict[str, pa.Table]:
