@@ -27,10 +27,14 @@ class Touch(NamedTuple):
 
 
 class Path(NamedTuple):
-    """What led to an order: its touches, oldest first; `ordered_at` in UTC microseconds."""
+    """What led to an order: its touches, oldest first; `ordered_at` in UTC microseconds.
+
+    `look_back_seconds`: how far back touches were looked for; null when nobody says.
+    """
 
     ordered_at: int
     touches: tuple[Touch, ...]
+    look_back_seconds: int | None = None
 
 
 def path_to(ordered_at: int, touches: Iterable[Touch], *, look_back_seconds: int) -> Path:
@@ -45,4 +49,4 @@ def path_to(ordered_at: int, touches: Iterable[Touch], *, look_back_seconds: int
         if since <= touch.occurred_at <= ordered_at
     }
     ordered = sorted(within.values(), key=lambda touch: (touch.occurred_at, touch.event_id, touch.visitor_id))
-    return Path(ordered_at, tuple(ordered))
+    return Path(ordered_at, tuple(ordered), look_back_seconds)

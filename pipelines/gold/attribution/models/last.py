@@ -1,0 +1,12 @@
+"""Last touch: all to the source nearest to the order."""
+
+from pipelines.gold.attribution.apportionment import credits_by_source
+from pipelines.gold.attribution.models import Credits, Model
+from pipelines.gold.attribution.touches import Path
+
+
+def _credit(path: Path) -> Credits:
+    return credits_by_source(path.touches[-1:], [1] * len(path.touches[-1:]))
+
+
+MODEL = Model(name="last", title="Last touch", credit=_credit)
