@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -62,10 +64,12 @@ class SilverHistory:
         """Rows of the partitions before their first record, and not older than `since` (UTC microseconds)."""
         oldest = datetime.fromtimestamp(min(since.values()) // 1_000_000, UTC)
         rows = read_since(self._spark, self._names.table(table), columns, since=oldest)
-        moments = pc.cast(rows["ingested_at"], pa.int64()).to_pylist()
-        places = zip(rows["topic"].to_pylist(), rows["partition"].to_pylist(), strict=True)
-        wanted = [
-            place in firsts and offset < firsts[place].offset and moment >= since[place]
-            for place, offset, moment in zip(places, rows["offset"].to_pylist(), moments, strict=True)
-        ]
-        return rows.filter(pa.array(wanted, pa.bool_()))
+        before = (_before(place, first, since[place]) for place, first in firsts.items())
+        return rows.filter(reduce(or_, before))
+
+
+def _before(place: Place, first: First, since: int) -> pc.Expression:
+    """Which rows lie before the first one of a partition, and not before `since` (UTC microseconds)."""
+    topic, partition = place
+    here = (pc.field("topic") == topic) & (pc.field("partition") == partition)
+    return here & (pc.field("offset") < first.offset) & (pc.field("ingested_at").cast(pa.int64()) >= since)
