@@ -109,7 +109,8 @@ def _write(names: Names, records: list[Record]) -> None:
         query = LAND_BRONZE if spec == BRONZE else CLEAN_SILVER
         coverage = CommitProperties(custom_metadata={"userMetadata": Coverage(query, 0, ends).encode()})
         path, folders = names.table(spec.name), list(spec.partitions)
-        write_deltalake(path, tables[spec.name], partition_by=folders, commit_properties=coverage)
+        rows = tables.get(spec.name, arrow_schema(spec).empty_table())
+        write_deltalake(path, rows, partition_by=folders, commit_properties=coverage)
 
 
 def _table(rows: list[Record], spec: TableSpec) -> pa.Table:

@@ -123,9 +123,10 @@ def _reasons() -> str:
 
 def _tables_opening() -> str:
     return (
-        "Delta tables, append-only, times in UTC microseconds. Bronze is one table; `clicklake sql` has a "
-        "view `bronze.<topic>` of each topic too. Every silver row names the topic, partition and offset of "
-        "the bronze record it was made from.\n"
+        "Delta tables, times in UTC microseconds. Bronze and silver are append-only. Bronze is one table; "
+        "`clicklake sql` has a view `bronze.<topic>` of each topic too. Every silver row names the topic, "
+        "partition and offset of the bronze record it was made from. Gold is made from silver, and made "
+        "anew where silver has grown.\n"
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import cache
 
 from pipelines.contracts.fields import Field
+from pipelines.contracts.gold import gold_tables
 from pipelines.contracts.tables import (
     BINARY,
     BOOLEAN,
@@ -150,7 +151,13 @@ def silver_tables() -> dict[str, TableSpec]:
 
 
 @cache
-def all_tables() -> dict[str, TableSpec]:
-    """Every declared table by name."""
+def record_tables() -> dict[str, TableSpec]:
+    """The tables of bronze and silver by name: every row names the Kafka record it was made from."""
     specs = (BRONZE, *silver_tables().values(), IDENTITIES, DUPLICATES, DEAD_LETTERS)
     return {spec.name: spec for spec in specs}
+
+
+@cache
+def all_tables() -> dict[str, TableSpec]:
+    """Every declared table by name."""
+    return record_tables() | gold_tables()

@@ -54,9 +54,10 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """One table `<layer>.<plural>`. All tables are append-only; `partitions` are its folders.
+    """One table `<layer>.<plural>`. Bronze and silver are append-only, gold's partitions are replaced.
 
-    `skipping` are the columns whose bounds each file keeps, so that a read can pass over it.
+    `partitions` are its folders; `skipping` are the columns whose bounds each file keeps, so that a read
+    can pass over it.
     """
 
     name: str

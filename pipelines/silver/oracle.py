@@ -18,7 +18,7 @@ from pipelines.contracts.lake import (
     DUPLICATES,
     IDENTITIES,
     POSITION_KEY,
-    all_tables,
+    record_tables,
 )
 from pipelines.contracts.parsing import RawRecord, Reject, Row
 from pipelines.silver.deduplication import DUPLICATE_BOUND, HOUR
@@ -68,7 +68,7 @@ class Oracle:
             name: pa.concat_tables(self._chunks[name])
             if self._chunks[name]
             else arrow_schema(spec).empty_table()
-            for name, spec in all_tables().items()
+            for name, spec in record_tables().items()
         }
 
     def _judged(self, record: KafkaRecord, rows: Rows) -> Rows | Reject:
@@ -109,7 +109,7 @@ class Oracle:
             self._pack(table)
 
     def _pack(self, table: str) -> None:
-        rows, schema = self._rows[table], arrow_schema(all_tables()[table])
+        rows, schema = self._rows[table], arrow_schema(record_tables()[table])
         columns = [pa.array([row.get(name) for row in rows], _plain(schema, name)) for name in schema.names]
         cast = [values.cast(schema.field(n).type) for n, values in zip(schema.names, columns, strict=True)]
         self._chunks[table].append(pa.table(cast, schema=schema))

@@ -11,7 +11,7 @@ import pytest
 from pipelines.connectors.names import Names
 from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.kafka_record import KafkaRecord
-from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, DUPLICATES, IDENTITIES, all_tables
+from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, DUPLICATES, IDENTITIES, record_tables
 from pipelines.runtime.streams import silver_history
 from pipelines.silver.arrow_parser import parse_batch
 from pipelines.silver.deduplication import Deduplicator
@@ -37,7 +37,7 @@ class StreamInMemory:
 
     def read_since(self, _spark, path, columns, *, since) -> pa.Table:
         """What `connectors.delta.read_since` gives."""
-        name = next(name for name in all_tables() if NAMES.table(name) == path)
+        name = next(name for name in record_tables() if NAMES.table(name) == path)
         rows = self.table(name)
         return rows.filter(pc.greater_equal(rows["ingested_at"], pa.scalar(since))).select(columns)
 
@@ -55,7 +55,7 @@ class StreamInMemory:
 
     def table(self, name: str) -> pa.Table:
         """All rows of a table."""
-        schema = arrow_schema(all_tables()[name])
+        schema = arrow_schema(record_tables()[name])
         return pa.concat_tables([schema.empty_table(), *self._written[name].values()])
 
     def _append(self, table: str, rows: pa.Table) -> None:

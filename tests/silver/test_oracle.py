@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.contracts.kafka_record import KafkaRecord
-from pipelines.contracts.lake import DUPLICATES, IDENTITIES, all_tables
+from pipelines.contracts.lake import DUPLICATES, IDENTITIES, record_tables
 from pipelines.runtime.reading import record_reader
 from pipelines.runtime.streams import oracle_check
 from pipelines.settings import load_settings
@@ -32,7 +32,7 @@ def compare(lake):
 def test_every_table_of_a_sound_lake_is_as_expected(tiny_lake, kafka):
     result = compare(tiny_lake)
     assert result.holds, result
-    assert set(result.tables) == set(all_tables())
+    assert set(result.tables) == set(record_tables())
     assert all(
         result.tables[name]["rows"] > 0 for name in ("silver.events", DUPLICATES.name, IDENTITIES.name)
     )

@@ -8,7 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.connectors.mapping import LiveTranslator, load_mapping
-from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, DUPLICATES, IDENTITIES, all_tables, silver_tables
+from pipelines.contracts.lake import (
+    BRONZE,
+    DEAD_LETTERS,
+    DUPLICATES,
+    IDENTITIES,
+    record_tables,
+    silver_tables,
+)
 from pipelines.settings import conf_dir, load_settings
 from pipelines.settings.enrichment import enrichment_of
 from pipelines.silver.oracle import Oracle
@@ -54,7 +61,7 @@ def stream_tables(begin, reader, records, rng):
         stream.take(batch, rng, crashes=rng.choice([0, 0, 0, 1, 2]))
         if rng.random() < 0.3:
             stream.restart()
-    return {name: stream.table(name) for name in all_tables()}
+    return {name: stream.table(name) for name in record_tables()}
 
 
 def contents(table, *, without=frozenset()):
@@ -77,7 +84,7 @@ def _positions(table):
 
 
 def assert_same(found, expected, **options):
-    for name in all_tables():
+    for name in record_tables():
         assert contents(found[name], **options) == contents(expected[name], **options), name
 
 
