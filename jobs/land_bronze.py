@@ -1,22 +1,12 @@
 """Land every Kafka topic in bronze, byte for byte, until SIGTERM."""
 
-import argparse
 import sys
-from collections.abc import Sequence
 
 from jobs.entry import run_job
+from jobs.query_job import query_job
 from pipelines.connectors.names import LAND_BRONZE
-from pipelines.runtime.streams.driver import run_streams
-from pipelines.settings import Settings
 
-
-def run(settings: Settings, arguments: Sequence[str]) -> None:
-    """Run this one query; `--available-now` ends when all that was there is read."""
-    parser = argparse.ArgumentParser(prog="land_bronze", description=__doc__)
-    parser.add_argument("--available-now", action="store_true", help="end when all is read")
-    options = parser.parse_args(arguments)
-    run_streams(settings, queries=[LAND_BRONZE], available_now=options.available_now)
-
+run = query_job(LAND_BRONZE, __doc__)
 
 if __name__ == "__main__":
     sys.exit(run_job(run))

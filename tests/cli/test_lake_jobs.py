@@ -2,9 +2,16 @@
 
 import pytest
 
-from jobs import check_conservation, compact_lake, compare_with_oracle, load_history
+from jobs import (
+    check_conservation,
+    clean_silver,
+    compact_lake,
+    compare_with_oracle,
+    land_bronze,
+    load_history,
+)
 from jobs.entry import run_job
-from pipelines.connectors.names import LAND_BRONZE, Names
+from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.runtime.embedded.locks import held
 from pipelines.runtime.streams import driver
 from pipelines.settings import load_settings
@@ -68,3 +75,17 @@ def test_a_mistaken_binding_is_told(bindings, said, tmp_path, capsys):
     settings = load_settings(overrides=[f"var_dir={tmp_path}", f"bindings={bindings}"])
     assert run_job(load_history.run, [], settings=settings) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("job", "query"), [(land_bronze, LAND_BRONZE), (clean_silver, CLEAN_SILVER)])
+@pytest.mark.parametrize(("arguments", "bounded"), [([], False), (["--available-now"], True)])
+def test_a_query_of_its_own_driver_is_that_query_alone(
+    job, query, arguments, bounded, settings, monkeypatch, capsys
+):
+    asked = []
+    monkeypatch.setattr("jobs.query_job.run_streams", lambda *given, **named: asked.append((given, named)))
+    assert run_job(job.run, arguments, settings=settings) == 0
+    assert asked == [((settings,), {"queries": [query], "available_now": bounded})]
+    with pytest.raises(SystemExit):
+        run_job(job.run, ["--help"], settings=settings)
+    assert job.__doc__ in " ".join(capsys.readouterr().out.split())

@@ -11,7 +11,7 @@ from jobs.cli.main import Invocation
 from jobs.entry import run_job
 from pipelines.errors import SettingsError
 
-_NOT_JOBS = {"cli", "entry"}
+_NOT_JOBS = {"cli", "entry", "query_job"}
 
 
 def job_names() -> list[str]:
