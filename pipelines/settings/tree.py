@@ -57,6 +57,14 @@ class Kafka(_Section, frozen=True):
     max_message_bytes: Count
 
 
+class RolePasswords(_Section, frozen=True):
+    """Passwords of the database's roles beside the owner; null generates one."""
+
+    writer: Secret | None
+    scorer: Secret | None
+    dashboard: Secret | None
+
+
 class Postgres(_Section, frozen=True):
     """The database. `host` null starts the embedded one; `password` null generates one for it."""
 
@@ -65,6 +73,7 @@ class Postgres(_Section, frozen=True):
     database: str
     user: str
     password: Secret | None
+    role_passwords: RolePasswords
 
 
 class Mlflow(_Section, frozen=True):

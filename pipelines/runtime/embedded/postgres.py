@@ -6,7 +6,6 @@ lie outside the run's folder: `account.py` says when and where.
 """
 
 import os
-import secrets
 import signal
 import subprocess
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from pipelines.errors import PrerequisiteError, ServiceError
 from pipelines.runtime.embedded import ports
 from pipelines.runtime.embedded.account import owned_folder, reachable_programs, unprivileged_account
 from pipelines.runtime.embedded.endpoints import PostgresEndpoint
+from pipelines.runtime.embedded.passwords import kept_password
 from pipelines.runtime.embedded.processes import identity
 from pipelines.runtime.embedded.progress import Progress
 from pipelines.runtime.embedded.service import Launch
@@ -105,12 +105,7 @@ class EmbeddedPostgres:
         return self._names.services / "postgres"
 
     def _secret(self, name: str) -> Secret:
-        """A password of the secrets folder, generated on first use."""
-        path = self._secret_file(name)
-        if not path.is_file():
-            self._names.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_private(path, secrets.token_urlsafe(24).encode())
-        return Secret(path.read_text().strip())
+        return kept_password(self._names, name)
 
     def _secret_file(self, name: str) -> Path:
         return self._names.secrets / name

@@ -16,6 +16,7 @@ from pipelines.contracts.lake import all_tables
 from pipelines.errors import ClicklakeError, ServiceError
 from pipelines.runtime.embedded.endpoints import Endpoints
 from pipelines.runtime.embedded.locks import held
+from pipelines.runtime.embedded.passwords import role_passwords
 from pipelines.runtime.embedded.stack import endpoints
 from pipelines.runtime.failpoints import arm
 from pipelines.runtime.reading import record_reader
@@ -78,7 +79,8 @@ def run_streams(
             spark, names, bootstrap=services.kafka, bound=bound_topics(settings), stream=settings.bronze
         )
         specs = [spec for spec in (bronze, silver) if spec.name in queries]
-        with closing(MetricsWriter(services.postgres.address())) as metrics:
+        roles = role_passwords(settings.postgres, names)
+        with closing(MetricsWriter(services.postgres.address(), roles=roles)) as metrics:
             if available_now:
                 _run_to_end(spark, specs, names, metrics)
             else:

@@ -18,7 +18,8 @@ import structlog
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from pipelines.connectors.postgres import PostgresAddress, migrate, open_connection
+from pipelines.connectors.postgres import PostgresAddress, open_connection
+from pipelines.connectors.roles import prepare_database
 from pipelines.errors import ServiceError
 from pipelines.runtime.backoff import pause_after
 from pipelines.runtime.watching.metrics_store import write_beat, write_report, write_state
@@ -36,11 +37,19 @@ _Told = TypeVar("_Told")
 class MetricsWriter:
     """Writes batch reports to the schema `ops`, which it makes when it is missing.
 
-    Writing a batch twice leaves the same rows as writing it once.
+    Writing a batch twice leaves the same rows as writing it once. `roles` are the passwords of the
+    database's roles, by role: with them the roles are made, too.
     """
 
-    def __init__(self, address: PostgresAddress, *, queue_size: int = 1000) -> None:
+    def __init__(
+        self,
+        address: PostgresAddress,
+        *,
+        roles: Mapping[str, str] | None = None,
+        queue_size: int = 1000,
+    ) -> None:
         self._address = address
+        self._roles = roles
         self._reports: deque[BatchReport] = deque()
         self._queue_size = queue_size
         self._beats: dict[str, float] = {}
@@ -158,7 +167,7 @@ class MetricsWriter:
             self._connection = open_connection(
                 self._address, application="clicklake-metrics", statement_seconds=_STATEMENT_SECONDS
             )
-            migrate(self._connection)
+            prepare_database(self._connection, passwords=self._roles)
             _log.info("metrics_connected", postgres=str(self._address))
         return self._connection
 
