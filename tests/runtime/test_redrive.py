@@ -1,104 +1,23 @@
 """Dead letters sent again: which, as what, and never twice."""
 
 import json
-import time
-import uuid
-from collections import Counter
 from datetime import timedelta
 
-import pyarrow as pa
 import pytest
-from deltalake import CommitProperties, write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.entry import run_job
-from jobs.redrive_dead_letters import run
-from pipelines.connectors.kafka import Producer, TopicPlan, end_offsets, ensure_topics
-from pipelines.connectors.kafka_reader import records_between
 from pipelines.connectors.lake_reader import LakeReader
-from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
-from pipelines.contracts.arrow import arrow_schema
+from pipelines.connectors.names import Names
 from pipelines.contracts.fields import REASONS
 from pipelines.contracts.kafka_record import KafkaRecord
-from pipelines.contracts.lake import BRONZE, DEAD_LETTERS
 from pipelines.contracts.origin import Position, origin_value, origins_in, read_origin
 from pipelines.contracts.parsing import ORIGIN_HEADER
-from pipelines.contracts.positions import Coverage
 from pipelines.contracts.topics import all_topics
 from pipelines.errors import LakeError, ServiceError, SettingsError
-from pipelines.runtime.embedded import Endpoints
-from pipelines.runtime.redrive import (
-    BEYOND_MENDING,
-    Redriver,
-    Selection,
-    in_chunks,
-    origins_sent,
-    selected_topics,
-    tail_of_kafka,
-)
-from pipelines.runtime.redrive_run import redrive_lake
-from pipelines.settings import load_settings
-from pipelines.silver.reading import RecordReader
-from tests.records import CLICK, NOON, bronze_row
-
-NOW = int(NOON.timestamp() * 1_000_000) + 3_600_000_000
-ALL = Selection()
-GOOD, NO_VISITOR = CLICK, {**CLICK, "visitor_id": None}
-
-
-class Outbox:
-    """Remembers what was sent."""
-
-    def __init__(self):
-        self.sent = []
-        self.flushed = False
-        self.acked: Counter = Counter()
-        self.failed: Counter = Counter()
-
-    def send(self, topic, *, key, value, headers, partition):
-        self.sent.append((topic, partition, key, value, headers))
-
-    def flush(self):
-        self.flushed = True
-
-
-def letter(topic, offset, value, reason, **changes):
-    return bronze_row(topic, offset, value, **changes) | {"stage": "validate", "reason": reason}
-
-
-def write_lake(folder, letters, *, copies=(), ends=None) -> Names:
-    """A lake in which all letters and copies have landed, and only the letters are silver's."""
-    names = Names.of(var_dir=str(folder), lake=None)
-    tables = {BRONZE: ([*letters, *copies], LAND_BRONZE), DEAD_LETTERS: (letters, CLEAN_SILVER)}
-    for spec, (rows, query) in tables.items():
-        schema = arrow_schema(spec)
-        content = [{name: row.get(name) for name in schema.names} for row in rows]
-        coverage = Coverage(query, 0, ends or {}).encode()
-        write_deltalake(
-            names.table(spec.name),
-            pa.Table.from_pylist(content, schema=schema),
-            partition_by=list(spec.partitions),
-            commit_properties=CommitProperties(custom_metadata={"userMetadata": coverage}),
-        )
-    return names
-
-
-def copy_of(position, topic, offset, value=GOOD):
-    header = {"key": ORIGIN_HEADER, "value": origin_value(position)}
-    return bronze_row(topic, offset, value, headers=[header])
-
-
-def drive(names, selection=ALL, *, tail=(), limit=None, now=NOW):
-    reader = LakeReader(names)
-    letters = selection.of(reader)
-    since = min(selected_topics(letters).values())
-    outbox = Outbox()
-    origins = origins_sent(reader, tail, since=since)
-    redriver = Redriver(
-        RecordReader({}, lambda _table, _row: None), frozenset(all_topics()), origins, outbox, limit
-    )
-    return redriver.run(in_chunks(letters), now=now), outbox
+from pipelines.runtime.redrive import BEYOND_MENDING, Selection, tail_of_kafka
+from tests.records import NOON
+from tests.runtime.dead_letters import GOOD, NO_VISITOR, NOW, copy_of, drive, letter, write_lake
 
 
 def test_what_parses_now_goes_out_byte_for_byte_with_its_origin(tmp_path):
@@ -245,114 +164,3 @@ def test_an_origin_reads_as_written(topic, partition, offset):
     position = Position(topic, partition, offset)
     assert read_origin(origin_value(position)) == position
     assert origins_in([("x", b"clicks/0/1"), (ORIGIN_HEADER, origin_value(position))]) == [position]
-
-
-SQL = """
--- @column id = id
--- @topic clicks
-select _row, id as event_id, 'page_view' as event_type, '2024-01-01T00:00:00Z' as occurred_at,
-  id as visitor_id from input where id <> 'skip'
-"""
-
-
-@pytest.fixture
-def bound_topic(stack: Endpoints):
-    name = f"redrive-{uuid.uuid4().hex}"
-    ensure_topics(stack.kafka, [TopicPlan(name)], partitions=2, max_message_bytes=1_000_000)
-    return name
-
-
-@pytest.fixture
-def settings_of(stack: Endpoints, tmp_path, bound_topic):
-    mapping = tmp_path / "own.sql"
-    mapping.write_text(SQL)
-    return load_settings(
-        overrides=[
-            f"var_dir={tmp_path}",
-            f"kafka.bootstrap={stack.kafka}",
-            "postgres.host=127.0.0.1",
-            "postgres.password=x",
-            "mlflow.tracking_uri=http://127.0.0.1:1",
-            f"bindings=[{{topic: {bound_topic}, mapping: {mapping}}}]",
-        ]
-    )
-
-
-@pytest.mark.services
-def test_sending_twice_sends_once_through_a_real_broker(
-    stack: Endpoints, settings_of, bound_topic, tmp_path, capsys
-):
-    messages = [json.dumps({"id": name}).encode() for name in ("a", "b", "skip")]
-    with Producer(stack.kafka, max_message_bytes=1_000_000) as producer:
-        for n, message in enumerate(messages):  # another client's choice of the partition
-            producer.send(bound_topic, key=b"same", value=message, headers=(("h", b""),), partition=n % 2)
-        producer.flush()
-    ends = end_offsets(stack.kafka, [bound_topic])
-    landed = list(records_between(stack.kafka, {}, ends))
-    letters = [
-        letter(
-            bound_topic,
-            r.offset,
-            r.value,
-            "unmapped",
-            key=r.key,
-            partition=r.partition,
-            headers=[{"key": key, "value": value} for key, value in r.headers],
-        )
-        for r in landed
-    ]
-    write_lake(tmp_path, letters, ends=ends)
-
-    assert run_job(run, ["--reason", "unmapped", "--dry-run"], settings=settings_of) == 0
-    dry = json.loads(capsys.readouterr().out)
-    assert (dry["parse_now"], dry["sent"], dry["dry_run"]) == (2, 0, True)
-    assert end_offsets(stack.kafka, [bound_topic]) == ends
-
-    first = redrive_lake(settings_of, Selection(("unmapped",), bound_topic), limit=1)
-    assert (first.as_data()["sent"], first.as_data()["parse_now"]) == (1, 2)
-    assert run_job(run, ["--reason", "unmapped"], settings=settings_of) == 0
-    second = json.loads(capsys.readouterr().out)
-    assert second == {
-        "selected": 3,
-        "parse_now": 1,
-        "sent": 1,
-        "already_sent": 1,
-        "still_bad": {"unmapped": 1},
-        "dry_run": False,
-    }
-    third = redrive_lake(settings_of, Selection(("unmapped",)))
-    assert (third.as_data()["sent"], third.as_data()["already_sent"]) == (0, 2)
-
-    copies = list(records_between(stack.kafka, ends, end_offsets(stack.kafka, [bound_topic])))
-    origins = {Position(r.topic, r.partition, r.offset): r for r in landed if b"skip" not in r.value}
-    assert {origins_in(copy.headers)[0] for copy in copies} == set(origins)
-    assert len(copies) == 2
-    for copy in copies:
-        original = origins[origins_in(copy.headers)[0]]
-        for name in ("topic", "partition", "key", "value"):
-            assert getattr(copy, name) == getattr(original, name)
-        assert [tuple(header) for header in copy.headers][:-1] == [("h", b"")]
-
-    assert run_job(run, [], settings=settings_of) == 0
-    table = capsys.readouterr().out
-    assert table.splitlines()[1].split()[:4] == ["unmapped", "3", "2", "0"]
-
-
-@pytest.mark.services
-def test_a_bounded_read_ends_where_it_was_told(stack: Endpoints, bound_topic):
-    with Producer(stack.kafka, max_message_bytes=1_000_000) as producer:
-        for n in range(3_000):
-            producer.send(bound_topic, key=str(n).encode(), value=b"x" * 100)
-        producer.flush()
-    ends = end_offsets(stack.kafka, [bound_topic])
-    bounds = {place: end // 2 for place, end in ends.items()}
-    starts = {(bound_topic, 0): 10}
-    read = list(records_between(stack.kafka, starts, bounds))
-    by_partition = {n: [r.offset for r in read if r.partition == n] for n in (0, 1)}
-    assert by_partition == {
-        0: list(range(10, bounds[bound_topic, 0])),
-        1: list(range(bounds[bound_topic, 1])),
-    }
-    began = time.monotonic()
-    assert list(records_between(stack.kafka, ends, ends)) == []
-    assert time.monotonic() - began < 1
