@@ -7,7 +7,10 @@ from pipelines.contracts.tables import BOOLEAN, DATE, INTEGER, LONG, STRING, TIM
 UNKNOWN_DEVICE = "unknown"
 """The device class of sessions of which none is known, where they are counted."""
 
-_DAY = Column("session_date", DATE, "day on which the session began, UTC", nullable=False)
+DAY = "session_date"
+"""The column by which marts are kept, and replaced, day by day."""
+
+_DAY = Column(DAY, DATE, "day on which the session began, UTC", nullable=False)
 _SOURCE = Column(
     "source", STRING, "where the session came from; `direct` when nothing said so", nullable=False
 )
@@ -60,14 +63,14 @@ SESSIONS = TableSpec(
         Column("path_steps", INTEGER, "the most page types that path names", nullable=False),
         Column("path", STRING, "its first page types, repeats left out, joined by ` > `; null: no page"),
     ),
-    partitions=("session_date",),
+    partitions=(DAY,),
     skipping=("started_at", "visitor_id"),
 )
 
 DAILY_SESSIONS = TableSpec(
     name="gold.daily_sessions",
     grain="One row per day, source, device class, robots or not, and currency.",
-    keys=("session_date", "source", "device_class", "is_bot", "currency"),
+    keys=(DAY, "source", "device_class", "is_bot", "currency"),
     columns=(
         _DAY,
         _SOURCE,
@@ -85,13 +88,13 @@ DAILY_SESSIONS = TableSpec(
             "revenue_minor", "net of their paid orders in that currency, minor units; unknown ones left out"
         ),
     ),
-    partitions=("session_date",),
+    partitions=(DAY,),
 )
 
 FUNNELS = TableSpec(
     name="gold.funnels",
     grain="One row per day, source and device class: how far its sessions came.",
-    keys=("session_date", "source", "device_class"),
+    keys=(DAY, "source", "device_class"),
     columns=(
         _DAY,
         _SOURCE,
@@ -108,13 +111,13 @@ FUNNELS = TableSpec(
         _count("ordering_visitors", "visitors with a session in `ordered`"),
         Column("conversion_micros", LONG, "ordered / viewed in millionths, rounded down; null: none viewed"),
     ),
-    partitions=("session_date",),
+    partitions=(DAY,),
 )
 
 PATHS = TableSpec(
     name="gold.paths",
     grain="One row per day and sequence of first page types.",
-    keys=("session_date", "path"),
+    keys=(DAY, "path"),
     columns=(
         _DAY,
         Column("path", STRING, "page types joined by ` > `, as in gold.sessions", nullable=False),
@@ -123,7 +126,7 @@ PATHS = TableSpec(
         _count("ordering_sessions", "of these, with an order"),
         _count("orders", "orders in them"),
     ),
-    partitions=("session_date",),
+    partitions=(DAY,),
 )
 
 COHORTS = TableSpec(

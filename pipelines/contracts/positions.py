@@ -28,14 +28,11 @@ class Coverage:
     complete: bool = True
 
     def encode(self) -> str:
-        """The commit's user metadata: a JSON object; `positions` is topic → partition → next offset."""
-        nested: dict[str, dict[str, int]] = {}
-        for (topic, partition), offset in sorted(self.positions.items()):
-            nested.setdefault(topic, {})[str(partition)] = offset
+        """The commit's user metadata: a JSON object with `positions` as `nested` gives them."""
         content = {
             "query": self.query,
             "batch_id": self.batch_id,
-            "positions": nested,
+            "positions": nested(self.positions),
             "complete": self.complete,
         }
         return msgspec.json.encode(content).decode()
@@ -55,6 +52,14 @@ class Coverage:
             for partition, offset in partitions.items()
         }
         return cls(found.query, found.batch_id, positions, found.complete)
+
+
+def nested(vector: Vector) -> dict[str, dict[str, int]]:
+    """The vector as JSON data: topic → partition → next offset."""
+    found: dict[str, dict[str, int]] = {}
+    for (topic, partition), offset in sorted(vector.items()):
+        found.setdefault(topic, {})[str(partition)] = offset
+    return found
 
 
 class _Metadata(msgspec.Struct):

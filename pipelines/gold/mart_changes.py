@@ -10,9 +10,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.contracts.gold import SESSIONS
-
-_DAY = "session_date"
+from pipelines.contracts.gold import DAY, SESSIONS
 
 
 def touched_visitors(new_events: DataFrame, new_orders: DataFrame, orders: DataFrame) -> DataFrame:
@@ -38,7 +36,7 @@ def orders_of(visitors: DataFrame, orders: DataFrame) -> DataFrame:
 def touched_days(before: DataFrame, after: DataFrame) -> DataFrame:
     """The days on which the sessions of the same visitors differ, in the column `session_date`."""
     changed = before.exceptAll(after).union(after.exceptAll(before))
-    return changed.select(_DAY).distinct()
+    return changed.select(DAY).distinct()
 
 
 def sessions_of_days(
@@ -46,4 +44,4 @@ def sessions_of_days(
 ) -> DataFrame:
     """All sessions of these days: those in `after` of the touched visitors, of the others as before."""
     kept = before.join(visitors, "visitor_id", "left_anti").select(*SESSIONS.column_names)
-    return kept.unionByName(after).where(F.col(_DAY).isin(*days))
+    return kept.unionByName(after).where(F.col(DAY).isin(*days))

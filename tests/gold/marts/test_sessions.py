@@ -103,6 +103,6 @@ def test_a_session_belongs_to_the_day_of_its_start(sessions):
 
 
 def test_tabs_side_by_side_are_sessions_of_their_own(sessions):
-    assert of(sessions["x", "a"], "events", "duration_seconds") == (2, 120)
-    assert of(sessions["x", "b"], "events", "duration_seconds") == (3, 120)
+    assert of(sessions["x", "a"], "events", "duration_seconds") == (3, 150)
+    assert of(sessions["x", "b"], "events", "duration_seconds") == (2, 120)
     assert of(sessions["x", "a"], "source", "medium", "device_class") == ("direct", None, None)
