@@ -165,7 +165,7 @@ def records(draw):
     return as_sent(value, received, draw(HEADERS))
 
 
-@settings(max_examples=2_500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
 @example(as_sent(None, "users", key=b"u1"))
 @example(as_sent(None, "users", key=b"\xff"))
 @example(as_sent(b"", "users", key=b"u1"))
