@@ -11,7 +11,7 @@ from pipelines.connectors.roles import address_of, prepare_database
 from pipelines.runtime.embedded.passwords import role_passwords
 from pipelines.settings import Settings
 
-ORDERS = (Path(__file__).parent / "orders.sql").read_text()
+ROWS = [path.read_text() for path in sorted(Path(__file__).parent.glob("*.sql"))]
 
 
 @pytest.fixture
@@ -29,9 +29,10 @@ def prepared(database: PostgresAddress, passwords: dict[str, str]) -> PostgresAd
 
 @pytest.fixture
 def shop(prepared: PostgresAddress) -> PostgresAddress:
-    """The same with the orders of orders.sql."""
+    """The same with the rows of this folder's SQL files: what every panel has something to say about."""
     with connect(prepared) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(ORDERS)
+        for statements in ROWS:
+            cursor.execute(statements)
     return prepared
 
 

@@ -1,0 +1,19 @@
+"""How old these figures are."""
+
+from pipelines.contracts.panel import Panel, Threshold
+
+PANEL = Panel(
+    title="Newest batch",
+    description="How long ago each query last wrote here. It writes when something has arrived.",
+    board="orders",
+    place=15,
+    kind="stat",
+    unit="seconds",
+    columns=4,
+    thresholds=(Threshold(30, "warn"), Threshold(300, "bad")),
+    sql="""
+select query as label, batch_age_seconds as value
+from dashboard.freshness
+order by 1
+""",
+)
