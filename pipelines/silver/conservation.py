@@ -110,5 +110,4 @@ def late_repeats(records: DataFrame) -> DataFrame:
             F.sum(F.col("records") - F.col("contents")).alias("repeated"),
             F.sum(F.col("contents") - 1).alias("contradicting"),
         )
-        .orderBy("topic")
     )

@@ -119,7 +119,7 @@ RECORD = "topic string, partition int, offset long, fingerprint long, visitor_id
 
 
 def late(spark, *records):
-    return [tuple(row) for row in late_repeats(spark.createDataFrame(list(records), RECORD)).collect()]
+    return sorted(tuple(row) for row in late_repeats(spark.createDataFrame(list(records), RECORD)).collect())
 
 
 def test_ids_with_several_silver_records_are_counted_by_what_they_say(spark):

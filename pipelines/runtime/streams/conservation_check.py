@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -30,6 +31,7 @@ from pipelines.silver.conservation import (
 
 FAULTS = ("lost", "extra", "doubled", "conflicting")
 _GAPS_LOOKED_AT = 1000
+_Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,26 @@ def check_lake(spark: SparkSession, names: Names, *, bootstrap: str | None) -> C
     fates = [fates_of(table(spec.name), spec, fate=SILVER) for spec in silver_tables().values()]
     fates.append(fates_of(table(DEAD_LETTERS.name), DEAD_LETTERS, fate=DEAD_LETTER))
     fates.append(fates_of(table(DUPLICATES.name), DUPLICATES, fate=DUPLICATE))
-    days = conservation(positions_with_fates(bronze, fates)).collect()
-    gaps = [row.asDict() for row in offset_gaps(bronze).limit(_GAPS_LOOKED_AT).collect()]
-    repeats = [late_repeats(table(name)).collect() for name in KEYED_TABLES]
+    days, gaps = _days_and_gaps(bronze, fates)
+    repeats = reduce(DataFrame.unionByName, (late_repeats(table(name)) for name in KEYED_TABLES))
     return ConservationResult(
-        days=[{**row.asDict(), "day": str(row["day"])} for row in days],
+        days=[row | {"day": str(row["day"])} for row in days],
         gaps=_with_kafka(gaps, bootstrap),
-        late_repeats=[row.asDict() for rows in repeats for row in rows],
+        late_repeats=_collected(repeats.orderBy("topic")),
     )
+
+
+def _days_and_gaps(bronze: DataFrame, fates: Sequence[DataFrame]) -> tuple[list[_Row], list[_Row]]:
+    bronze.persist()  # the largest table of the lake: read once for both questions
+    try:
+        days = conservation(positions_with_fates(bronze, fates))
+        return _collected(days), _collected(offset_gaps(bronze).limit(_GAPS_LOOKED_AT))
+    finally:
+        bronze.unpersist()
+
+
+def _collected(rows: DataFrame) -> list[_Row]:
+    return [row.asDict() for row in rows.collect()]
 
 
 def _is_loss(gap: dict[str, Any]) -> bool:
