@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -78,10 +78,11 @@ def path_counts(
     counts = {"conversions": conversions, "non_conversions": non_conversions, "value_minor": value_minor}
     _refuse_gaps(paths, counts)
     sources, codes, lengths = _coded(paths)
-    table = pa.table({"key": _keys(codes, lengths), **counts})
+    width = np.dtype(">u1" if len(sources) <= 1 << 8 else ">u4")
+    table = pa.table({"key": _keys(codes, lengths, width), **counts})
     grouped = table.group_by("key").aggregate([(name, "sum") for name in counts])
     grouped = grouped.sort_by("key").combine_chunks()
-    codes, offsets = _from_keys(grouped["key"])
+    codes, offsets = _from_keys(grouped["key"], width)
     sums = (grouped[f"{name}_sum"].to_numpy().astype(np.int64) for name in counts)
     return PathCounts(sources, codes, offsets, *sums)
 
@@ -120,18 +121,18 @@ def _coded(paths: pa.ListArray) -> tuple[tuple[str, ...], Ints, Ints]:
     return tuple(sources), codes, filled
 
 
-def _keys(codes: Ints, lengths: Ints) -> pa.Array:
-    """Each path as bytes, four a touch with the highest first, so that keys sort as their paths."""
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64) * 4
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(codes.astype(">u4"))]
+def _keys(codes: Ints, lengths: Ints, width: np.dtype[np.unsignedinteger[Any]]) -> pa.Array:
+    """Each path as bytes, `width` a touch with the highest first, so that keys sort as their paths."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64) * width.itemsize
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(codes.astype(width))]
     return pa.Array.from_buffers(pa.large_binary(), len(lengths), buffers)
 
 
-def _from_keys(keys: pa.ChunkedArray) -> tuple[Ints, Ints]:
+def _from_keys(keys: pa.ChunkedArray, width: np.dtype[np.unsignedinteger[Any]]) -> tuple[Ints, Ints]:
     key = pa.concat_arrays(keys.chunks) if keys.num_chunks else pa.array([], pa.large_binary())
     if not len(key):
         return np.zeros(0, dtype=np.int64), np.zeros(1, dtype=np.int64)
     _, offsets, content = key.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int64)[key.offset : key.offset + len(key) + 1]
-    codes = np.frombuffer(content, dtype=">u4")[ends[0] // 4 : ends[-1] // 4]
-    return codes.astype(np.int64), (ends - ends[0]) // 4
+    ends = np.frombuffer(offsets, dtype=np.int64)[key.offset : key.offset + len(key) + 1] // width.itemsize
+    codes = np.frombuffer(content, dtype=width)[ends[0] : ends[-1]]
+    return codes.astype(np.int64), ends - ends[0]

@@ -58,6 +58,14 @@ def test_columns_by_hand():
     assert len(counts) == 2
 
 
+@pytest.mark.parametrize("sources", [256, 257, 70_000])
+def test_any_number_of_sources(sources):
+    names = [f"s{index:05}" for index in range(sources)]
+    counts = counted([((name, names[-1]), 1, 0, index) for index, name in enumerate(names)])
+    assert [row.sources for row in counts.rows()] == [(name, names[-1]) for name in names]
+    assert counts.value_minor.tolist() == list(range(sources))
+
+
 def test_a_slice_of_a_longer_column_counts_its_own_rows():
     paths = pa.array([["z"], ["a", "b"], ["a"], ["a", "b"], ["y"]])
     sold = pa.array([100, 1, 2, 3, 100])

@@ -13,6 +13,7 @@ from pipelines.gold.marts import MartRules, all_marts
 from tests.records import NOON
 from tests.silver.lake_rows import Row, arrow_rows, order_rows
 
+PAGE_TYPES = ("home", "product", "help")
 RULES = MartRules(gap_seconds=1800, path_steps=3, period_days=7)
 
 
