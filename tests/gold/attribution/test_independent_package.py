@@ -3,8 +3,8 @@
 How they were made is told in make_expected.py there. The same by definition, and so compared: first, last,
 linear, position, time decay with 7 days, the removal effects of Markov order 1, and Shapley's game of
 rates. Different by definition, and so not compared: the package spreads an order by Markov weights over
-touches, we over distinct sources; its other Shapley game counts the orders of exactly a set, ours of all
-sets within; and its last non-direct click drops `direct` from every path.
+touches, we over distinct sources, and its other Shapley game counts the orders of exactly a set, ours of
+all sets within. It has no last non-direct touch.
 """
 
 import csv
