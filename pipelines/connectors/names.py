@@ -5,9 +5,16 @@ from pathlib import Path
 
 LAND_BRONZE = "land_bronze"
 CLEAN_SILVER = "clean_silver"
+ATTRIBUTE_ORDERS = "attribute_orders"
+ROUTE_VIPS = "route_vips"
 """Names of the streaming queries: of their checkpoints, positions and metrics."""
 
-OUTPUT_TOPICS = ("decisions", "checkouts", "vip_actions", "notifications")
+VIP_DEAD_LETTERS = "vip_dead_letters"
+VIP_USERS = "gold.vip_users"
+"""The Delta table of who is a VIP now, which the route joins with."""
+
+CHECKOUTS_TOPIC = "checkouts"
+OUTPUT_TOPICS = ("decisions", CHECKOUTS_TOPIC, "vip_actions", VIP_DEAD_LETTERS, "notifications")
 """Kafka topics that clicklake itself writes; the input topics are declared in the contracts."""
 
 

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from pipelines.contracts.attribution import CHECKOUTS, TOUCHPOINTS
 from pipelines.contracts.tables import BOOLEAN, DATE, INTEGER, LONG, STRING, TIMESTAMP, Column, TableSpec
 
 UNKNOWN_DEVICE = "unknown"
@@ -147,4 +148,5 @@ COHORTS = TableSpec(
 @cache
 def gold_tables() -> dict[str, TableSpec]:
     """The gold tables by name."""
-    return {spec.name: spec for spec in (SESSIONS, DAILY_SESSIONS, FUNNELS, PATHS, COHORTS)}
+    marts = (SESSIONS, DAILY_SESSIONS, FUNNELS, PATHS, COHORTS)
+    return {spec.name: spec for spec in (*marts, CHECKOUTS, TOUCHPOINTS)}

@@ -105,6 +105,38 @@ class TableStream(_Section, frozen=True):
     max_mib: Count
 
 
+class Attribution(_Section, frozen=True):
+    """Who is credited with an order, and how long clicks and orders are waited for."""
+
+    trigger_seconds: Pace
+    max_records: Count
+    look_back_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+    late_seconds: Count
+    keep_minutes_hours: Count
+
+
+class Marts(_Section, frozen=True):
+    """What sessions, paths and cohorts are; another gap or number of steps makes all days anew."""
+
+    session_gap_minutes: Count
+    path_steps: Count
+    cohort_period: Literal["week", "day"]
+
+
+class Vip(_Section, frozen=True):
+    """The route of VIPs' clicks. `function` is SQL; `python_function` is `module:name`."""
+
+    levels: Annotated[list[Literal["BRONZE", "SILVER", "GOLD", "PLATINUM"]], msgspec.Meta(min_length=1)]
+    refresh_seconds: Annotated[float, msgspec.Meta(ge=5)]
+    batch_seconds: Pace
+    driver_memory: str
+    output_topic: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+    output_format: Literal["json", "avro"]
+    function: str | None
+    python_function: str | None
+    python_topic: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+
+
 class Binding(_Section, frozen=True):
     """A live topic whose messages have another shape, read through a mapping."""
 
@@ -191,6 +223,9 @@ class Settings(_Section, frozen=True):
     spark: Spark
     bronze: Stream
     silver: TableStream
+    attribution: Attribution
+    marts: Marts
+    vip: Vip
     bindings: list[Binding]
     polls: list[Poll]
     polled_postgres: PolledPostgres

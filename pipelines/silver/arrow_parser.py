@@ -84,7 +84,7 @@ def parse_batch(
     batch: pa.RecordBatch, reader: RecordReader
 ) -> list[tuple[str, pa.RecordBatch, pa.RecordBatch]]:
     """Table, envelope and rows (in the table's columns) of each table that the batch has rows of."""
-    with _no_collection():
+    with no_collection():
         tables = _parse(batch, reader)
         found = [(table, *_to_batches(table, parsed, batch)) for table, parsed in tables.items()]
         del tables
@@ -93,7 +93,7 @@ def parse_batch(
 
 def _parse(batch: pa.RecordBatch, reader: RecordReader) -> dict[str, _Parsed]:
     tables: dict[str, _Parsed] = defaultdict(_Parsed)
-    for topic, (sources, records) in _by_topic(batch).items():
+    for topic, (sources, records) in records_by_topic(batch).items():
         for source, outcome in zip(sources, reader.outcomes(topic, records), strict=True):
             rows = _dead_letter(outcome) if isinstance(outcome, Reject) else outcome
             for table, row in rows:
@@ -104,7 +104,7 @@ def _parse(batch: pa.RecordBatch, reader: RecordReader) -> dict[str, _Parsed]:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """A time in which Python looks for no garbage: millions of small objects live, none in a cycle.
 
     Looking for it took a third of all CPU.
@@ -122,7 +122,8 @@ def _dead_letter(reject: Reject) -> Rows:
     return [(DEAD_LETTERS.name, reject._asdict())]
 
 
-def _by_topic(batch: pa.RecordBatch) -> dict[str, tuple[list[int], list[RawRecord]]]:
+def records_by_topic(batch: pa.RecordBatch) -> dict[str, tuple[list[int], list[RawRecord]]]:
+    """Topic → the places of its records in the batch, and the records themselves."""
     topics = batch.column("topic").to_pylist()
     micros = batch.column("ingested_at").cast(pa.int64()).to_pylist()
     keys, values = batch.column("key").to_pylist(), batch.column("value").to_pylist()

@@ -77,7 +77,7 @@ class Stage:
         assert not available_now
         if self.refuse[spec.name]:
             raise self.refuse[spec.name].pop(0)
-        stream = RunningStream(Query(spec.name), Gate(), Progress({}))
+        stream = RunningStream(Query(spec.name), spec, Gate(), Progress({}))
         self.started[spec.name].append(stream)
         return stream
 

@@ -7,14 +7,16 @@ import pytest
 
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE
 from pipelines.runtime.streams.query_state import lag_of, state_rows_of, watermark_of
-from pipelines.runtime.streams.streaming import Gate, Progress, RunningStream
+from pipelines.runtime.streams.streaming import Gate, Progress, RunningStream, StreamSpec
 from tests.runtime.stage import Query
 
 
 def stream(name, *, covered=None, last=None, remembered=None):
     query = Query(name)
     query.lastProgress = last
-    return RunningStream(query, Gate(), Progress(covered or {}, remembered=remembered))
+    fed_by = LAND_BRONZE if name == CLEAN_SILVER else None
+    spec = StreamSpec(name, None, (), lambda: None, 1, fed_by=fed_by)
+    return RunningStream(query, spec, Gate(), Progress(covered or {}, remembered=remembered))
 
 
 LATEST = {"clicks": {"0": 10, "1": 7}, "orders": {"0": 3}}

@@ -47,6 +47,7 @@ create table gold.product_versions (
     "offset"      bigint      not null,
     category      text,
     price_minor   bigint,
+    currency      text,
     commission_bp integer,
     is_deleted    boolean     not null,
     primary key (product_id, valid_from, topic, partition, "offset")
@@ -238,8 +239,9 @@ comment on table gold.spend is 'What advertising cost, loaded by the job load_sp
 create table gold.attribution_fits (
     model       text        not null,
     fit_version bigint      not null,
+    fitted_at   timestamptz not null,
     fitted_on   jsonb       not null,
     weights     jsonb       not null,
     primary key (model, fit_version)
 );
-comment on table gold.attribution_fits is 'Fitted attribution models: source -> weight, and on what they were fitted.';
+comment on table gold.attribution_fits is 'Fitted attribution models: source -> weight, and on what they were fitted; the latest fitted_at credits.';

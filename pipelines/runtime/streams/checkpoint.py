@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
-from pipelines.contracts.positions import Coverage
+from pipelines.connectors.delta import is_local
+from pipelines.contracts.positions import Coverage, Vector, furthest
 from pipelines.errors import LakeError
 
 _WAY_OUT = "move the whole lake folder away and replay from Kafka."
@@ -41,6 +45,34 @@ def refuse_unfit(spark: SparkSession, checkpoint: str, written: Sequence[Coverag
             "going on would leave records out. Restore checkpoint and tables from the same copy, or "
             + _WAY_OUT
         )
+
+
+class LoggedBatch(NamedTuple):
+    """What the checkpoint says of a planned batch: its watermark, and how far into Kafka it reaches."""
+
+    watermark: datetime | None
+    positions: Vector
+
+
+def logged_batch(spark: SparkSession, checkpoint: str, batch_id: int) -> LoggedBatch:
+    """The plan of a batch of a query that reads Kafka. It is the same however often the batch is run."""
+    path = f"{checkpoint}/offsets/{batch_id}"
+    if is_local(path):
+        text = Path(path).read_text(encoding="utf-8")
+    else:
+        text = spark.read.text(path, wholetext=True).collect()[0][0]
+    _version, metadata, *sources = text.splitlines()
+    millis = int(json.loads(metadata)["batchWatermarkMs"])
+    watermark = datetime.fromtimestamp(millis / 1000, UTC) if millis else None
+    return LoggedBatch(watermark, furthest(_offsets(source) for source in sources))
+
+
+def _offsets(source: str) -> dict[tuple[str, int], int]:
+    return {
+        (topic, int(partition)): int(offset)
+        for topic, partitions in json.loads(source).items()
+        for partition, offset in partitions.items()
+    }
 
 
 def _newest_planned(spark: SparkSession, checkpoint: str) -> int | None:

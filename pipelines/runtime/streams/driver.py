@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from pipelines.connectors.delta import ensure_table
 from pipelines.connectors.kafka import ensure_topics, planned_topics
-from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
+from pipelines.connectors.names import Names
 from pipelines.contracts.lake import all_tables
 from pipelines.errors import ClicklakeError, ServiceError
 from pipelines.runtime.embedded.endpoints import Endpoints
@@ -21,16 +21,15 @@ from pipelines.runtime.embedded.stack import endpoints
 from pipelines.runtime.failpoints import arm
 from pipelines.runtime.reading import record_reader
 from pipelines.runtime.signals import stop_on
-from pipelines.runtime.streams.queries.clean_silver import clean_silver
-from pipelines.runtime.streams.queries.land_bronze import land_bronze
+from pipelines.runtime.streams.queries import all_queries
 from pipelines.runtime.streams.session import open_session
+from pipelines.runtime.streams.site import Site
 from pipelines.runtime.streams.streaming import RunningStream, StreamSpec, start_stream
 from pipelines.runtime.streams.streams_file import StreamsFile
 from pipelines.runtime.streams.supervisor import Supervisor
 from pipelines.runtime.watching.metrics import MetricsWriter
 from pipelines.settings import Settings
 
-ALL_QUERIES = (LAND_BRONZE, CLEAN_SILVER)
 _POLL_SECONDS = 0.5
 _LOCK_SECONDS = 5.0
 
@@ -49,13 +48,13 @@ def nothing_first() -> None:
 def run_streams(
     settings: Settings,
     *,
-    queries: Sequence[str] = ALL_QUERIES,
+    queries: Sequence[str] | None = None,
     available_now: bool,
     wait_seconds: float = 0,
     first: Callable[[], object] = nothing_first,
     at_rest: AtRest = leave_as_is,
 ) -> None:
-    """Run the named queries until SIGTERM or SIGINT, or with `available_now` until all is read.
+    """Run the named queries (none: all) until SIGTERM or SIGINT, or with `available_now` until all is read.
 
     Waits `wait_seconds` for the services, while Spark starts; with 0 they must be there before. `first`
     is called once it is sure that nothing stands in the way, `at_rest` once all queries have stopped
@@ -63,6 +62,7 @@ def run_streams(
     others have been drained.
     """
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
+    queries = list(all_queries()) if queries is None else queries
     reader = record_reader(settings)
     arm(settings.failpoints, ledger=names.failpoint_ledger)
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
@@ -72,13 +72,10 @@ def run_streams(
         first()
         spark = open_session(settings, names, app="clicklake")
         ensure_lake(spark, names)
-        silver = clean_silver(spark, names, reader=reader, stream=settings.silver)
         services = wait_for_endpoints(settings, names, seconds=wait_seconds, stop=stop)
         _ensure_topics(services.kafka, settings)
-        bronze = land_bronze(
-            spark, names, bootstrap=services.kafka, bound=bound_topics(settings), stream=settings.bronze
-        )
-        specs = [spec for spec in (bronze, silver) if spec.name in queries]
+        site = Site(spark, settings, names, services, reader)
+        specs = [query.build(site) for query in all_queries().values() if query.name in queries]
         roles = role_passwords(settings.postgres, names)
         with closing(MetricsWriter(services.postgres.address(), roles=roles)) as metrics:
             if available_now:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pyspark.errors import PythonException, StreamingQueryException
 
-from pipelines.errors import LakeError
+from pipelines.errors import LakeError, ServiceError
 
 Kind = Literal["lasting", "outside", "batch"]
 
@@ -44,7 +44,7 @@ def fault_of(raised: BaseException | None, ended: BaseException) -> Fault:
     why = one_line(raised if raised is not None else ended)
     if isinstance(raised, LakeError) or _LASTING.search(text):
         return Fault(why, "lasting")
-    away = isinstance(raised, ConnectionError | TimeoutError) or _SERVICE_AWAY.search(text)
+    away = isinstance(raised, ConnectionError | TimeoutError | ServiceError) or _SERVICE_AWAY.search(text)
     return Fault(why, "outside" if raised is None or away else "batch")
 
 

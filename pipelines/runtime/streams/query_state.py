@@ -5,18 +5,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE
 from pipelines.contracts.positions import Vector, behind
 from pipelines.runtime.streams.streaming import RunningStream
 
-_FED_BY = {CLEAN_SILVER: LAND_BRONZE}
-"""Which query's tables a query reads; one that is not here reads Kafka."""
 _NO_WATERMARK = "1970-01-01"
 
 
 def lag_of(stream: RunningStream, streams: Mapping[str, RunningStream]) -> int | None:
     """Records of the query's source that none of its batches covers; none when it cannot be told."""
-    feeder = _FED_BY.get(stream.name)
+    feeder = stream.spec.fed_by
     if feeder is None:
         end = _kafka_end(_progress(stream))
         return behind(stream.progress.covered, end) if end else None

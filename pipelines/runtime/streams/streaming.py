@@ -37,6 +37,7 @@ class StreamSpec:
     """A streaming query: its source, its tables, and what it does with its batches.
 
     `begin` is called at each start and gives the process of that run, with a memory of its own.
+    `fed_by` names the query whose tables it reads; one without reads Kafka.
     """
 
     name: str
@@ -44,6 +45,7 @@ class StreamSpec:
     tables: tuple[str, ...]
     begin: Callable[[], BatchProcess]
     trigger_seconds: float
+    fed_by: str | None = None
 
 
 class Gate:
@@ -90,13 +92,14 @@ class RunningStream:
     """A started query."""
 
     query: StreamingQuery
+    spec: StreamSpec
     gate: Gate
     progress: Progress = field(repr=False)
 
     @property
     def name(self) -> str:
         """The query's name."""
-        return str(self.query.name)
+        return self.spec.name
 
     def drain(self, *, wait_seconds: float) -> None:
         """Stop after the running batch: what was begun is committed."""
@@ -140,7 +143,7 @@ def start_stream(
         if available_now
         else writer.trigger(processingTime=f"{spec.trigger_seconds} seconds")
     )
-    return RunningStream(writer.foreachBatch(handle).start(), gate, progress)
+    return RunningStream(writer.foreachBatch(handle).start(), spec, gate, progress)
 
 
 class _Batches:

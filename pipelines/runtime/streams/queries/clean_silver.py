@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.connectors.delta_writer import Rows
-from pipelines.connectors.names import CLEAN_SILVER, Names
+from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.contracts.lake import BRONZE, DEAD_LETTERS, DUPLICATES, IDENTITIES, all_tables, silver_tables
 from pipelines.contracts.positions import Vector
 from pipelines.runtime.streams.batches import (
@@ -23,6 +23,7 @@ from pipelines.runtime.streams.batches import (
 )
 from pipelines.runtime.streams.parsing import parsed_in_spark, parsed_nearby
 from pipelines.runtime.streams.silver_history import SilverHistory
+from pipelines.runtime.streams.site import Query, Site
 from pipelines.runtime.streams.spill import workers_share_disk
 from pipelines.runtime.streams.streaming import BatchProcess, StreamSpec
 from pipelines.settings import TableStream
@@ -56,7 +57,14 @@ def clean_silver(
         judge = Deduplicator(SilverHistory(spark, names))
         return _CleanSilver(reader, judge, names.scratch / CLEAN_SILVER)
 
-    return StreamSpec(CLEAN_SILVER, bronze, WRITTEN, begin, stream.trigger_seconds)
+    return StreamSpec(CLEAN_SILVER, bronze, WRITTEN, begin, stream.trigger_seconds, fed_by=LAND_BRONZE)
+
+
+def _build(site: Site) -> StreamSpec:
+    return clean_silver(site.spark, site.names, reader=site.reader, stream=site.settings.silver)
+
+
+QUERY = Query(CLEAN_SILVER, _build, follows=(LAND_BRONZE,))
 
 
 class _CleanSilver:

@@ -23,6 +23,7 @@ from pipelines.runtime.streams.batches import (
     count_by,
     next_offsets,
 )
+from pipelines.runtime.streams.site import Query, Site
 from pipelines.runtime.streams.spill import spilled, workers_share_disk
 from pipelines.runtime.streams.streaming import StreamSpec
 from pipelines.settings import Stream
@@ -55,6 +56,14 @@ def land_bronze(
     return StreamSpec(
         LAND_BRONZE, bronze_records(kafka), (BRONZE.name,), lambda: land, stream.trigger_seconds
     )
+
+
+def _build(site: Site) -> StreamSpec:
+    kafka, stream = site.services.kafka, site.settings.bronze
+    return land_bronze(site.spark, site.names, bootstrap=kafka, bound=site.bound_topics, stream=stream)
+
+
+QUERY = Query(LAND_BRONZE, _build)
 
 
 def _land(batch: DataFrame, context: BatchContext, *, scratch: Path) -> BatchSummary | None:
