@@ -16,7 +16,6 @@ from pipelines.connectors.lake_reader import LakeReader
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.runtime.failpoints import arm, fired
 from pipelines.runtime.reading import record_reader
-from pipelines.runtime.streams.conservation_check import check_lake
 from pipelines.runtime.streams.driver import ensure_lake
 from pipelines.runtime.streams.oracle_check import compare_with_oracle
 from pipelines.runtime.streams.queries.clean_silver import clean_silver
@@ -117,11 +116,6 @@ class CrashLake:
         result = compare_with_oracle(self._reader, self.names, bootstrap=self.bootstrap)
         assert result.holds, result.tables
         return result.records
-
-    def assert_conserved(self) -> None:
-        """Every position of bronze has one fate."""
-        result = check_lake(self.spark, self.names, bootstrap=self.bootstrap)
-        assert result.holds, result
 
     def row_counts(self, table: str) -> int:
         """How many rows a table has."""
