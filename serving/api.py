@@ -1,4 +1,4 @@
-"""The one ASGI application: the browser's door, the live page, and its own health."""
+"""The one ASGI application: the browser's door, the live page, the dashboards, and its own health."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,6 +15,8 @@ from serving.collector import Collector, Limits
 from serving.console.feed import LiveFeed
 from serving.console.pages import page_routes
 from serving.console.snapshot import Service
+from serving.dashboards.reader import PanelReader
+from serving.dashboards.routes import panel_routes
 from serving.event_producer import EventProducer
 from serving.readiness import KafkaProbe
 
@@ -23,18 +25,21 @@ def create_app(
     *,
     bootstrap: str,
     postgres: PostgresAddress,
+    dashboards: PostgresAddress,
     limits: Limits,
     cors_origins: Sequence[str],
     services: Callable[[], Sequence[Service]] = tuple,
 ) -> Starlette:
     """The application. Neither Kafka nor Postgres has to be there when it starts.
 
+    `dashboards` is the database as the panels are read: by a role that sees views only.
     `services` tells what runs here. It is asked in a thread, may be slow, and is asked again when it
     raises `ServiceError`.
     """
     producer = EventProducer(bootstrap=bootstrap, topic=TOPIC.name)
     collector = Collector(producer=producer, limits=limits, cors_origins=cors_origins)
     feed = LiveFeed(address=postgres, door=collector.counts, services=services)
+    panels = PanelReader(dashboards)
     probe = KafkaProbe(bootstrap=bootstrap, topic=TOPIC.name)
 
     @asynccontextmanager
@@ -44,6 +49,7 @@ def create_app(
             yield
         finally:
             await asyncio.to_thread(feed.stop)
+            await asyncio.to_thread(panels.stop)
             await asyncio.to_thread(producer.close)
 
     async def ready(_request: Request) -> Response:
@@ -55,6 +61,7 @@ def create_app(
     routes = [
         *collector.routes(),
         *page_routes(feed),
+        *panel_routes(panels),
         Route("/health", _health),
         Route("/ready", ready),
     ]

@@ -32,10 +32,17 @@ def web(stack: Endpoints) -> Iterator[Callable[..., str]]:
     ensure_topics(stack.kafka, planned_topics(), partitions=2, max_message_bytes=8_388_608)
     with ExitStack() as running:
 
-        def start(*, postgres: PostgresAddress | None = None, origins=("*",)) -> str:
+        def start(
+            *,
+            postgres: PostgresAddress | None = None,
+            dashboards: PostgresAddress | None = None,
+            origins=("*",),
+        ) -> str:
+            owner = postgres or stack.postgres.address()
             app = create_app(
                 bootstrap=stack.kafka,
-                postgres=postgres or stack.postgres.address(),
+                postgres=owner,
+                dashboards=dashboards or owner,
                 limits=LIMITS,
                 cors_origins=origins,
                 services=lambda: SERVICES,

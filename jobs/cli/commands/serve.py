@@ -1,4 +1,4 @@
-"""`clicklake serve`: the browser's door and the live page."""
+"""`clicklake serve`: the browser's door, the live page and the dashboards."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,9 @@ from starlette.applications import Starlette
 from jobs.cli.main import Invocation
 from pipelines.connectors.kafka import ensure_topics, planned_topics
 from pipelines.connectors.names import Names
+from pipelines.connectors.roles import DASHBOARD, address_of
 from pipelines.runtime.embedded import Endpoints, endpoints
+from pipelines.runtime.embedded.passwords import role_passwords
 from pipelines.runtime.embedded.state import write_private
 from pipelines.runtime.embedded.versions import service_versions
 from pipelines.runtime.logs import configure_logs
@@ -44,16 +46,19 @@ def command(invocation: Invocation) -> None:
     write_private(state, msgspec.json.encode({"url": url, "pid": os.getpid()}))
     _say(url, held=bound.getsockname()[1] != settings.http.port, wanted=settings.http.port)
     try:
-        serve(_app(settings, services), bound=bound)
+        serve(_app(settings, services, names), bound=bound)
     finally:
         state.unlink(missing_ok=True)
 
 
-def _app(settings: Settings, services: Endpoints) -> Starlette:
+def _app(settings: Settings, services: Endpoints, names: Names) -> Starlette:
     http = settings.http
+    owner = services.postgres.address()
+    password = role_passwords(settings.postgres, names)[DASHBOARD]
     return create_app(
         bootstrap=services.kafka,
-        postgres=services.postgres.address(),
+        postgres=owner,
+        dashboards=address_of(owner, role=DASHBOARD, password=password),
         limits=Limits(
             max_body_bytes=http.max_body_bytes,
             max_batch_events=http.max_batch_events,

@@ -5,7 +5,7 @@ const LEFT = 44;
 const BOTTOM = 18;
 const TOP = 8;
 
-function shape(tag, attributes, text) {
+export function shape(tag, attributes, text) {
   const made = document.createElementNS(NS, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   if (text !== undefined) made.textContent = text;
@@ -13,7 +13,7 @@ function shape(tag, attributes, text) {
 }
 
 /* The smallest of 1, 2, 2.5, 5 × 10^n that reaches the top value in at most `most` steps. */
-function niceStep(top, most) {
+export function niceStep(top, most) {
   const raw = Math.max(top / most, 1e-9);
   const power = 10 ** Math.floor(Math.log10(raw));
   return [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= raw);

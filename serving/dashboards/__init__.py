@@ -1,0 +1,1 @@
+"""The page `/dashboards`: the panels of the contracts, read with the role that sees views only."""
