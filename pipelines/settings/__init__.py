@@ -2,9 +2,10 @@
 
 from pipelines.settings.folder import conf_dir
 from pipelines.settings.load import child_environment, load_settings
-from pipelines.settings.tree import Binding, Secret, Settings, Stream, TableStream
+from pipelines.settings.tree import Attribution, Binding, Secret, Settings, Stream, TableStream
 
 __all__ = [
+    "Attribution",
     "Binding",
     "Secret",
     "Settings",

@@ -112,6 +112,8 @@ class Attribution(_Section, frozen=True):
     max_records: Count
     look_back_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)]
     late_seconds: Count
+    long_look_back_days: Annotated[int, msgspec.Meta(ge=1, le=365)]
+    fit_days: Count
     keep_minutes_hours: Count
 
 

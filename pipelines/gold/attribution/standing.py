@@ -73,6 +73,17 @@ class OrderMessage:
         return self.sent_total_minor if computed is None else computed
 
 
+class Earned(NamedTuple):
+    """What an order brought in, and when it was made (UTC microseconds); money as in `Standing`."""
+
+    order_id: str
+    ordered_at: int
+    is_paid: bool
+    net_minor: int | None
+    profit_minor: int | None
+    currency: str | None
+
+
 @dataclass(frozen=True)
 class Standing:
     """One order. Times in UTC microseconds, money in minor units of `currency`, null when nobody said.
@@ -99,6 +110,13 @@ class Standing:
     lines: tuple[Line, ...]
     versions: int
     first_ingested_at: int
+
+    @property
+    def earned(self) -> Earned:
+        """What is there to be credited."""
+        return Earned(
+            self.order_id, self.ordered_at, self.is_paid, self.net_minor, self.profit_minor, self.currency
+        )
 
 
 def standing_of(messages: Iterable[OrderMessage]) -> Standing:

@@ -12,31 +12,26 @@ from datetime import datetime
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import Json, execute_values
 
+from pipelines.contracts.positions import Vector
 from pipelines.gold.attribution.fits import Fit
-from pipelines.gold.attribution.standing import OrderMessage, Standing, standing_of
+from pipelines.gold.attribution.shares import Shares, shares_of
+from pipelines.gold.attribution.standing import Earned, OrderMessage, Standing, standing_of
 from pipelines.gold.attribution.touches import Touch, path_to
 from pipelines.runtime.attribution.clock import micros, minute_of, moment
 from pipelines.runtime.attribution.crediting import (
-    CREDIT_COLUMNS,
-    Shares,
     credit_rows,
     newest_fits,
-    shares_of,
+    replace_credits,
+    restate_other_look_backs,
 )
 from pipelines.runtime.attribution.messages import enriched, messages_of, store_messages
 from pipelines.runtime.attribution.minutes import recount
+from pipelines.runtime.attribution.orders import finalise, minutes_of, order_row, replace_orders
 from pipelines.runtime.attribution.touchpoints import store_touches, touches_of
 from pipelines.runtime.attribution.versions import store_versions
 
 _BOOK_LOCK = 0x626F6F6B  # "book"
-_STANDING = (
-    *("order_id", "visitor_id", "user_id", "ordered_at", "ordered_minute", "status", "is_paid"),
-    *("payment_method", "currency", "paid_minor", "refunded_minor", "net_minor", "profit_minor"),
-    *("total_agrees", "level", "gender", "country", "lines", "versions", "touches", "look_back_seconds"),
-    *("is_final", "first_ingested_at"),
-)
 
 
 @dataclass(frozen=True)
@@ -72,8 +67,53 @@ def write_batch(cursor: Cursor, taken: Taken, *, look_back_seconds: int, waterma
     if orders:
         touched.orders |= restate(cursor, orders, look_back_seconds=look_back_seconds, watermark=watermark)
     if watermark is not None:
-        touched.orders |= _finalise(cursor, watermark, look_back_seconds)
+        touched.orders |= finalise(cursor, watermark, look_back_seconds)
     recount(cursor, orders=touched.orders, failures=touched.failures)
+
+
+def store_dimensions(
+    cursor: Cursor, users: Iterable[Mapping[str, Any]], products: Iterable[Mapping[str, Any]]
+) -> None:
+    """Add versions of users and products, rows of silver's columns."""
+    cursor.execute("select pg_advisory_xact_lock(%s)", (_BOOK_LOCK,))
+    store_versions(cursor, users, products)
+
+
+def settle_orders(
+    cursor: Cursor,
+    taken: Taken,
+    *,
+    look_back_seconds: int,
+    watermark: datetime | None,
+    covered: Vector,
+) -> None:
+    """Make these orders anew: of records below `covered` the book then holds just what is taken."""
+    cursor.execute("select pg_advisory_xact_lock(%s)", (_BOOK_LOCK,))
+    orders = sorted({one["order_id"] for one in taken.messages})
+    failures = _failures(messages_of(cursor, orders))
+    for table in ("checkouts", "touchpoints"):
+        _forget_covered(cursor, table, orders, covered)
+    messages = enriched(cursor, taken.messages)
+    store_messages(cursor, messages)
+    store_touches(cursor, taken.pairs)
+    minutes = restate(cursor, orders, look_back_seconds=look_back_seconds, watermark=watermark)
+    recount(cursor, orders=minutes, failures=failures | _failures(messages))
+
+
+def _forget_covered(cursor: Cursor, table: str, orders: Sequence[str], covered: Vector) -> None:
+    places = list(covered.items())
+    cursor.execute(
+        f"""delete from gold.{table} as r
+        using unnest(%s::text[], %s::integer[], %s::bigint[]) as c (topic, partition, until)
+        where r.order_id = any(%s) and r.topic = c.topic and r.partition = c.partition
+            and r."offset" < c.until""",  # noqa: S608 - constants
+        (
+            [topic for (topic, _), _ in places],
+            [partition for (_, partition), _ in places],
+            [until for _, until in places],
+            list(orders),
+        ),
+    )
 
 
 def restate(
@@ -81,7 +121,7 @@ def restate(
 ) -> set[datetime]:
     """Make how these orders stand, and their credits, anew; the minutes they are and were in."""
     names = sorted(orders)
-    minutes = _minutes_of(cursor, names)
+    minutes = minutes_of(cursor, names)
     fits = newest_fits(cursor)
     paths = touches_of(cursor, names)
     messages: dict[str, list[OrderMessage]] = defaultdict(list)
@@ -91,9 +131,9 @@ def restate(
     book = _Page(look_back_seconds, watermark, fits)
     for order in standings:
         book.enter(order, paths[order.order_id])
-    _replace_orders(cursor, book.orders)
-    _replace_credits(cursor, names, book.credits, look_back_seconds)
-    _restate_other_look_backs(cursor, standings, look_back_seconds)
+    replace_orders(cursor, book.orders)
+    replace_credits(cursor, names, book.credits, look_back_seconds)
+    restate_other_look_backs(cursor, standings, look_back_seconds)
     return minutes | {moment(minute_of(order.ordered_at)) for order in standings}
 
 
@@ -111,83 +151,32 @@ class _Page:
         """Add an order with the touches of its visitor."""
         path = path_to(order.ordered_at, touches, look_back_seconds=self._look_back)
         is_final = order.ordered_at < self._final_before
-        self.orders.append(_order_row(order, len(path.touches), self._look_back, is_final=is_final))
+        self.orders.append(order_row(order, len(path.touches), self._look_back, is_final=is_final))
         shares = shares_of(path, self._fits)
-        self.credits += credit_rows(order, shares, look_back_seconds=self._look_back, is_final=is_final)
+        self.credits += credit_rows(
+            order.earned, shares, look_back_seconds=self._look_back, is_final=is_final
+        )
 
 
-def _order_row(order: Standing, touches: int, look_back: int, *, is_final: bool) -> tuple[Any, ...]:
-    at = order.ordered_at
-    return (
-        *(order.order_id, order.visitor_id, order.user_id, moment(at), moment(minute_of(at))),
-        *(order.status, order.is_paid, order.payment_method, order.currency),
-        *(order.paid_minor, order.refunded_minor, order.net_minor, order.profit_minor),
-        *(order.total_agrees, *order.buyer),
-        Json([{**line._asdict(), "goods_minor": line.goods_minor} for line in order.lines]),
-        *(order.versions, touches, look_back, is_final, moment(order.first_ingested_at)),
-    )
+def replace_shares(
+    cursor: Cursor, shares: Mapping[str, Sequence[Shares]], *, look_back_seconds: int
+) -> set[datetime]:
+    """Credit orders that the book holds by these shares, for good; the minutes touched.
 
-
-def _replace_orders(cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
-    news = ", ".join(f"{name} = excluded.{name}" for name in _STANDING[1:])
-    statement = f"""insert into gold.orders ({", ".join(_STANDING)}) values %s
-        on conflict (order_id) do update set {news}"""  # noqa: S608 - constants
-    execute_values(cursor, statement, rows, page_size=500)
-
-
-def _replace_credits(
-    cursor: Cursor, orders: Sequence[str], rows: Sequence[tuple[Any, ...]], look_back: int
-) -> None:
+    Shares of orders that the book does not hold are passed over.
+    """
+    cursor.execute("select pg_advisory_xact_lock(%s)", (_BOOK_LOCK,))
     cursor.execute(
-        "delete from gold.attributed_orders where order_id = any(%s) and look_back_seconds = %s",
-        (list(orders), look_back),
+        """select order_id, ordered_at, is_paid, net_minor, profit_minor, currency
+        from gold.orders where order_id = any(%s)""",
+        (list(shares),),
     )
-    insert_credits(cursor, rows)
-
-
-def insert_credits(cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Add rows in `CREDIT_COLUMNS`; those of the same orders and look-back have been deleted before."""
-    statement = f"insert into gold.attributed_orders ({', '.join(CREDIT_COLUMNS)}) values %s"  # noqa: S608
-    execute_values(cursor, statement, rows, page_size=1000)
-
-
-def _restate_other_look_backs(cursor: Cursor, orders: Sequence[Standing], look_back: int) -> None:
-    """Spread what the orders earn now by the shares they have under other look-backs."""
-    cursor.execute(
-        """delete from gold.attributed_orders where order_id = any(%s) and look_back_seconds <> %s
-        returning order_id, look_back_seconds, is_final, model, fit_version, source, share_micros""",
-        ([order.order_id for order in orders], look_back),
-    )
-    found: dict[tuple[Any, ...], dict[str, int]] = defaultdict(dict)
-    for *one, source, share in cursor:
-        found[tuple(one)][source] = share
-    standing = {order.order_id: order for order in orders}
+    found = [Earned(order_id, micros(at), *rest) for order_id, at, *rest in cursor]
     rows: list[tuple[Any, ...]] = []
-    for (order_id, seconds, is_final, model, fit), shares in found.items():
-        said = [Shares(model, fit, shares)]
-        rows += credit_rows(standing[order_id], said, look_back_seconds=seconds, is_final=is_final)
-    insert_credits(cursor, rows)
-
-
-def _finalise(cursor: Cursor, watermark: datetime, look_back: int) -> set[datetime]:
-    """Mark what the watermark has passed; the minutes of these orders."""
-    cursor.execute(
-        """update gold.orders set is_final = true where not is_final and ordered_at < %s
-        returning order_id, ordered_minute""",
-        (watermark,),
-    )
-    passed = cursor.fetchall()
-    cursor.execute(
-        """update gold.attributed_orders set is_final = true
-        where order_id = any(%s) and look_back_seconds = %s""",
-        ([order for order, _ in passed], look_back),
-    )
-    return {minute for _, minute in passed}
-
-
-def _minutes_of(cursor: Cursor, orders: Sequence[str]) -> set[datetime]:
-    cursor.execute("select ordered_minute from gold.orders where order_id = any(%s)", (list(orders),))
-    return {minute for (minute,) in cursor}
+    for order in found:
+        rows += credit_rows(order, shares[order.order_id], look_back_seconds=look_back_seconds, is_final=True)
+    replace_credits(cursor, [order.order_id for order in found], rows, look_back_seconds)
+    return {moment(minute_of(order.ordered_at)) for order in found}
 
 
 def _failures(messages: Iterable[OrderMessage]) -> set[datetime]:

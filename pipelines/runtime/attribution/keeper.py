@@ -76,8 +76,9 @@ class BookKeeper:
         last = newest.batch_id if newest is not None and known else -1
         if last < entry.batch_id - 1:
             raise LakeError(
-                f"Postgres holds batches of {self._query} up to {last}, and the next is {entry.batch_id}: it "
-                "was emptied, or restored from an older copy. Run `clicklake run settle_attribution --restore`."
+                f"Postgres holds batches of {self._query} up to {last}, and the next is {entry.batch_id}: "
+                "it was emptied, or restored from an older copy. "
+                "Run `clicklake run settle_attribution --restore`."
             )
         return False
 

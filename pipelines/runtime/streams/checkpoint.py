@@ -75,11 +75,20 @@ def _offsets(source: str) -> dict[tuple[str, int], int]:
     }
 
 
+def committed_batch(spark: SparkSession, checkpoint: str) -> int | None:
+    """The number of the last batch that is over for the query; none before its first."""
+    return _newest(spark, checkpoint, "commits")
+
+
 def _newest_planned(spark: SparkSession, checkpoint: str) -> int | None:
     """The number of the last batch that the checkpoint plans; none when there is no checkpoint."""
+    return _newest(spark, checkpoint, "offsets")
+
+
+def _newest(spark: SparkSession, checkpoint: str, log: str) -> int | None:
     try:
         spark.read.text(f"{checkpoint}/metadata")
-        files = spark.read.format("binaryFile").load(f"{checkpoint}/offsets").select("path").collect()
+        files = spark.read.format("binaryFile").load(f"{checkpoint}/{log}").select("path").collect()
     except AnalysisException:
         return None
     numbers = [row["path"].rpartition("/")[2] for row in files]
