@@ -6,7 +6,7 @@ What a statement answers depends on the kind:
 | --- | --- |
 | `stat` | `label`, `value`: one figure a row |
 | `timeseries` | `time`, `series`, `value`: ordered by time |
-| `bars` | `label`, `value`, and `series` where each label has several bars: in the order to be drawn |
+| `bars` | `label`, `value`; where each label has several bars `label`, `series`, `value`: in order |
 | `table` | any: in the order to be shown |
 
 A statement may name these parameters in braces: `{since}` and `{until}`, the range of time (timestamptz,
@@ -64,6 +64,11 @@ class Panel:
     def takes(self) -> frozenset[str]:
         """The parameters that the statement names."""
         return frozenset(_PLACEHOLDER.findall(self.sql))
+
+    @property
+    def has_series(self) -> bool:
+        """Whether the answer has a column `series`."""
+        return re.search(r"\bas series\b", self.sql) is not None
 
     def render(self, placeholders: Mapping[str, str], *, percent: str = "%") -> str:
         """The statement, each parameter replaced by the text a screen has for it.

@@ -69,6 +69,7 @@ class TestAnswers:
             fields = answers[name].fields
             wanted = BARS if one.kind == "bars" else (COLUMNS.get(one.kind, fields),)
             assert fields in wanted, name
+            assert one.has_series == ("series" in fields), name
             assert set(one.units) <= set(fields), name
 
     def test_before_any_order_they_are_empty_and_not_wrong(self, prepared, role):

@@ -15,11 +15,12 @@ from pipelines.settings import load_settings
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
+PASSWORDS = dict.fromkeys(("POSTGRES_PASSWORD", "DASHBOARD_PASSWORD", "GRAFANA_PASSWORD"), "x")
 OWN = {name: service for name, service in SERVICES.items() if "build" in service}
 
 
 def settings():
-    return load_settings(environ={"CLICKLAKE_PROFILE": "compose", "POSTGRES_PASSWORD": "x"})
+    return load_settings(environ={"CLICKLAKE_PROFILE": "compose", **PASSWORDS})
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -50,7 +51,9 @@ def test_every_volume_is_declared_and_used():
     used = {
         volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])
     }
-    assert used == set(COMPOSE["volumes"])
+    folders = {name for name in used if name.startswith("./")}
+    assert used - folders == set(COMPOSE["volumes"])
+    assert [name for name in folders if not (ROOT / name).is_dir()] == []
 
 
 def test_the_commands_exist():
@@ -91,7 +94,7 @@ def test_the_images_have_the_versions_of_the_embedded_services():
 def test_the_secret_is_in_no_file():
     for service in SERVICES.values():
         for key, value in service.get("environment", {}).items():
-            assert "PASSWORD" not in key or value.startswith("${POSTGRES_PASSWORD:?")
+            assert "PASSWORD" not in key or re.match(r"\$\{(POSTGRES|DASHBOARD|GRAFANA)_PASSWORD:\?", value)
 
 
 def test_the_image_has_all_that_the_wheel_is_built_from_and_does_not_run_as_root():
@@ -111,6 +114,6 @@ def test_docker_itself_reads_the_file():
     subprocess.run(
         [docker, "compose", "--profile", "demo", "config", "--quiet"],
         cwd=ROOT,
-        env={"POSTGRES_PASSWORD": "x"},
+        env=PASSWORDS,
         check=True,
     )

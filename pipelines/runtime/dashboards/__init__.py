@@ -1,0 +1,1 @@
+"""Grafana's dashboards, made from the panels of the contracts."""
