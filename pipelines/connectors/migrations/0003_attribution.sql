@@ -100,9 +100,11 @@ create table gold.touchpoints (
     source      text        not null,
     medium      text,
     campaign    text,
+    batch_id    bigint,
     primary key (order_id, visitor_id, event_id)
 );
 comment on table gold.touchpoints is 'One row per order and click that says where its visit came from, within the look-back.';
+comment on column gold.touchpoints.batch_id is 'the stream''s batch that took it; null: the daily job did';
 
 create table gold.orders (
     order_id          text        primary key,

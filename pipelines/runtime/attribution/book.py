@@ -52,7 +52,9 @@ class _Touched:
     failures: set[datetime] = field(default_factory=set)
 
 
-def write_batch(cursor: Cursor, taken: Taken, *, look_back_seconds: int, watermark: datetime | None) -> None:
+def write_batch(
+    cursor: Cursor, taken: Taken, *, batch_id: int, look_back_seconds: int, watermark: datetime | None
+) -> None:
     """Write what the batch brings, in the caller's transaction. Doing it twice changes nothing.
 
     Orders before `watermark` are final: no click that could change their credit comes by the stream.
@@ -61,7 +63,7 @@ def write_batch(cursor: Cursor, taken: Taken, *, look_back_seconds: int, waterma
     store_versions(cursor, taken.users, taken.products)
     messages = enriched(cursor, taken.messages)
     store_messages(cursor, messages)
-    store_touches(cursor, taken.pairs)
+    store_touches(cursor, taken.pairs, batch_id=batch_id)
     touched = _Touched(failures=_failures(messages))
     orders = {one["order_id"] for one in (*taken.messages, *taken.pairs)}
     if orders:
@@ -95,7 +97,7 @@ def settle_orders(
         _forget_covered(cursor, table, orders, covered)
     messages = enriched(cursor, taken.messages)
     store_messages(cursor, messages)
-    store_touches(cursor, taken.pairs)
+    store_touches(cursor, taken.pairs, batch_id=None)
     minutes = restate(cursor, orders, look_back_seconds=look_back_seconds, watermark=watermark)
     recount(cursor, orders=minutes, failures=failures | _failures(messages))
 

@@ -17,7 +17,7 @@ from pipelines.gold.attribution.standing import OrderMessage, Position
 from pipelines.runtime.attribution.book import Taken, write_batch
 from pipelines.runtime.attribution.crediting import Credits, credits_of
 from pipelines.runtime.attribution.messages import messages_at
-from pipelines.runtime.attribution.touchpoints import StoredTouch, touches_at
+from pipelines.runtime.attribution.touchpoints import StoredTouch, touches_taken
 
 
 class Written(NamedTuple):
@@ -63,9 +63,15 @@ class BookKeeper:
         with self._connection, self._connection.cursor() as cursor:
             self._lease.hold(cursor)
             if not self._has(cursor, entry):
-                write_batch(cursor, taken, look_back_seconds=self._look_back, watermark=entry.watermark)
+                write_batch(
+                    cursor,
+                    taken,
+                    batch_id=entry.batch_id,
+                    look_back_seconds=self._look_back,
+                    watermark=entry.watermark,
+                )
                 write_entry(cursor, self._query, entry)
-            return self._stored(cursor, taken)
+            return self._stored(cursor, taken, entry.batch_id)
 
     def _has(self, cursor: Cursor, entry: Entry) -> bool:
         """Whether the batch is in the book. Raises `LakeError` when one before it is not."""
@@ -82,9 +88,9 @@ class BookKeeper:
             )
         return False
 
-    def _stored(self, cursor: Cursor, taken: Taken) -> Written:
+    def _stored(self, cursor: Cursor, taken: Taken, batch_id: int) -> Written:
         messages = messages_at(cursor, [_position(one) for one in taken.messages])
-        touches = touches_at(cursor, [_position(one) for one in taken.pairs])
+        touches = touches_taken(cursor, [_position(one) for one in taken.pairs], batch_id=batch_id)
         orders = sorted({one.order_id for one in messages})
         return Written(messages, touches, credits_of(cursor, orders, look_back_seconds=self._look_back))
 

@@ -16,10 +16,11 @@ _COLUMNS = (
     *("order_id", "visitor_id", "event_id", "topic", "partition", '"offset"'),
     *("occurred_at", "source", "medium", "campaign"),
 )
-_ADD = f"insert into gold.touchpoints ({', '.join(_COLUMNS)}) values %s on conflict do nothing"  # noqa: S608 - constants
+_ADD = f"insert into gold.touchpoints ({', '.join(_COLUMNS)}, batch_id) values %s on conflict do nothing"  # noqa: S608 - constants
 _READ = f"select {', '.join(_COLUMNS)} from gold.touchpoints where "  # noqa: S608 - constants
-_AT_POSITIONS = """
-    (topic, partition, "offset") in (select * from unnest(%s::text[], %s::integer[], %s::bigint[]))
+_TAKEN_IN = """
+    batch_id = %s
+    and (topic, partition, "offset") in (select * from unnest(%s::text[], %s::integer[], %s::bigint[]))
     order by topic, partition, "offset", order_id
 """
 
@@ -39,13 +40,16 @@ class StoredTouch(NamedTuple):
     campaign: str | None
 
 
-def store_touches(cursor: Cursor, pairs: Sequence[Mapping[str, Any]]) -> None:
-    """Add touches in the order of their arrival; a click that an order has already changes nothing."""
+def store_touches(cursor: Cursor, pairs: Sequence[Mapping[str, Any]], *, batch_id: int | None) -> None:
+    """Add touches in the order of their arrival; a click that an order has already changes nothing.
+
+    `batch_id`: the stream's batch that brings them, none of the daily job.
+    """
     ordered = sorted(
         pairs, key=lambda one: (one["ingested_at"], one["topic"], one["partition"], one["offset"])
     )
     names = [name.strip('"') for name in _COLUMNS]
-    rows = [[moment(one[n]) if n == "occurred_at" else one[n] for n in names] for one in ordered]
+    rows = [[*(moment(one[n]) if n == "occurred_at" else one[n] for n in names), batch_id] for one in ordered]
     execute_values(cursor, _ADD, rows, page_size=1000)
 
 
@@ -61,8 +65,11 @@ def touches_of(cursor: Cursor, orders: Sequence[str]) -> dict[str, list[Touch]]:
     return found
 
 
-def touches_at(cursor: Cursor, positions: Sequence[Position]) -> list[StoredTouch]:
-    """The touches that were first taken from clicks at these positions."""
+def touches_taken(cursor: Cursor, positions: Sequence[Position], *, batch_id: int) -> list[StoredTouch]:
+    """The touches that this batch was the first to take, from clicks at these positions.
+
+    The same click may have come to other orders, or to other messages of the order, in batches before.
+    """
     topics, partitions, offsets = ([one[n] for one in positions] for n in (1, 2, 3))
-    cursor.execute(_READ + _AT_POSITIONS, (topics, partitions, offsets))
+    cursor.execute(_READ + _TAKEN_IN, (batch_id, topics, partitions, offsets))
     return list(map(StoredTouch._make, cursor))
