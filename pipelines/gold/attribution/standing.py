@@ -124,7 +124,7 @@ def standing_of(messages: Iterable[OrderMessage]) -> Standing:
     ordered = _versions(messages)
     said = [one for one in ordered if one.status not in _LATER_STATES]
     first = said[0] if said else ordered[0]
-    paying = _last([one for one in ordered if one.status == "paid"]) or _last(said)
+    paying = _paying(ordered, said)
     refunds = [one for one in ordered if one.status == "refunded"]
     was_paid = bool(refunds) or any(one.status == "paid" for one in ordered)
     called_off = _is_called_off(ordered)
@@ -164,6 +164,13 @@ def _last(some: Sequence[_Item]) -> _Item | None:
     return some[-1] if some else None
 
 
+def _paying(ordered: Sequence[OrderMessage], said: Sequence[OrderMessage]) -> OrderMessage | None:
+    """The message that says what was paid: the last payment with a total, else the last message with one."""
+    payments = [one for one in ordered if one.status == "paid"]
+    telling = [[one for one in some if one.total_minor is not None] for some in (payments, said)]
+    return _last(telling[0]) or _last(telling[1]) or _last(payments) or _last(said)
+
+
 def _is_called_off(ordered: Sequence[OrderMessage]) -> bool:
     """Whether it was cancelled and not paid again after that."""
     last = _last([one.status for one in ordered if one.status in ("paid", "cancelled")])
@@ -186,7 +193,7 @@ def _less(paid: int | None, refunded: int | None) -> int | None:
 
 
 def _in_proportion(paying: OrderMessage | None, *, paid: int | None, net: int | None) -> int | None:
-    if not paid:
+    if net == 0 or paid == 0:
         return 0
     profit = paying.amounts.profit_minor if paying else None
-    return None if profit is None or net is None else half_up(profit * net, paid)
+    return None if profit is None or net is None or paid is None else half_up(profit * net, paid)
