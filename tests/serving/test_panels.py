@@ -123,8 +123,9 @@ class TestPage:
         for board in BOARDS:
             page.locator(f"#boards button[data-board={board}]").click()
             wanted = [name for name, panel in all_panels().items() if panel.board == board]
+            for name in wanted:
+                expect(page.locator(f"[data-panel={name}] .content > *").first).to_be_visible()
             expect(page.locator("#panels .panel")).to_have_count(len(wanted))
-            expect(page.locator(".panel .content > *").first).to_be_visible()
             assert page.locator(".panel .empty").all_inner_texts() == []
         assert f"board={BOARDS[-1]}&model=linear" in page.url
         assert {request.startswith(door) for request in watched.requests} == {True}
