@@ -78,7 +78,8 @@ def test_every_message_and_every_copy_of_the_order_is_there(reader, clicklake, o
 def test_touches_are_those_of_the_visitor_in_the_look_back(reader, clicklake):
     (order,) = reader.rows(
         "select o.order_id, min(o.occurred_at) as at, any_value(o.visitor_id) as visitor "
-        "from silver.orders o semi join (from silver.events where traffic_source is not null) e using (visitor_id) "
+        "from silver.orders o semi join (from silver.events where traffic_source is not null) e "
+        "using (visitor_id) "
         "where status = 'placed' group by 1 order by 1 limit 1"
     )
     found = json.loads(clicklake("trace", "order", order["order_id"], "--json").stdout)
