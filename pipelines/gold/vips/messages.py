@@ -38,12 +38,17 @@ _JSON_OPTIONS = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'"}
 
 @dataclass(frozen=True)
 class Output:
-    """Where actions and dead letters go, how actions are written, and the user's SQL expression."""
+    """Where actions and dead letters go, how actions are written, and the user's SQL expression.
+
+    A dead letter carries a value of at most `longest_value` bytes: with its reason beside it a longer one
+    would not fit into a message.
+    """
 
     actions: str
     dead_letters: str
     format: Format
     function: str | None
+    longest_value: int
 
 
 def with_levels(clicks: DataFrame, levels: DataFrame) -> DataFrame:
@@ -104,7 +109,9 @@ def messages(rows: DataFrame, output: Output) -> DataFrame:
         F.when(is_action, F.coalesce("visitor_id", "user_id").cast("binary"))
         .otherwise(F.col("key"))
         .alias("key"),
-        F.when(is_action, _encoded(output.format, found)).otherwise(F.col("value")).alias("value"),
+        F.when(is_action, _encoded(output.format, found))
+        .otherwise(F.when(F.length("value") <= output.longest_value, F.col("value")))
+        .alias("value"),
         F.when(is_action, F.array(_header(SOURCE_HEADER, F.col("id"))))
         .otherwise(_dead_headers())
         .alias("headers"),

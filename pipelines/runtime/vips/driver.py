@@ -53,7 +53,7 @@ def run_route(settings: Settings, *, micro_batch: bool, wait_seconds: float = 0)
         levels = Levels(spark, names, settings.vip.levels)
         levels.refresh()
         rows = routed(spark, levels.table(), bootstrap=services.kafka, micro_batch=micro_batch)
-        check_sql(rows, output_of(settings.vip))
+        check_sql(rows, output_of(settings))
         with (
             closing(MetricsWriter(services.postgres.address())) as metrics,
             _beside(levels, _visits(rows, settings, services)),

@@ -13,12 +13,12 @@ from pipelines.gold.vips.reading import read_clicks
 from pipelines.runtime.streams.faults import one_line
 from pipelines.runtime.vips.function import with_results
 from pipelines.settings import Settings
-from pipelines.settings.tree import Vip
 
 SOURCE_TOPIC = "clicks"
 SPARE_SLOTS = 2
 """Beside one a partition, which Real-Time Mode holds for good: for the levels' broadcast, and to plan."""
 _MICRO_BATCH_RECORDS = 20_000
+_HEADERS_BYTES = 64 * 1024
 _LONGEST_TEXT = 1024 * 1024
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _FILES = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
@@ -41,13 +41,15 @@ def route_settings(settings: Settings, names: Names, *, partitions: int) -> Sett
     return replace(settings, spark=spark)
 
 
-def output_of(vip: Vip) -> Output:
+def output_of(settings: Settings) -> Output:
     """Where and how the route writes."""
+    vip = settings.vip
     return Output(
         actions=vip.output_topic,
         dead_letters=VIP_DEAD_LETTERS,
         format=vip.output_format,
         function=vip.function,
+        longest_value=settings.kafka.max_message_bytes - _HEADERS_BYTES,
     )
 
 
@@ -73,7 +75,7 @@ def start_route(
 ) -> StreamingQuery:
     """Start the query. Raises `SettingsError` when Real-Time Mode refuses what `vip.function` does."""
     vip = settings.vip
-    frame = messages(rows, output_of(vip))
+    frame = messages(rows, output_of(settings))
     if vip.python_function is not None:
         frame = with_results(
             frame, function=vip.python_function, topic=vip.python_topic, dead_letters=VIP_DEAD_LETTERS
