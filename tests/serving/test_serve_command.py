@@ -10,6 +10,9 @@ import time
 import httpx
 import pytest
 
+from pipelines.connectors.postgres import connect
+from pipelines.connectors.roles import prepare_database
+from pipelines.runtime.embedded.passwords import role_passwords
 from serving.server import listen
 
 pytestmark = pytest.mark.services
@@ -20,6 +23,8 @@ def test_serves_on_a_free_port_when_its_own_is_held_and_ends_cleanly(stack, stac
     held = holder.getsockname()[1]
     ports = {name: getattr(stack_settings, name).port for name in ("kafka", "postgres", "mlflow")}
     lines = [f"{name}.port={port}" for name, port in ports.items()]
+    with connect(stack.postgres.address()) as connection:
+        prepare_database(connection, passwords=role_passwords(stack_settings.postgres, stack_names))
     lines += [f"var_dir={stack_settings.var_dir}", f"http.port={held}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "jobs.cli", "serve"],
@@ -37,6 +42,8 @@ def test_serves_on_a_free_port_when_its_own_is_held_and_ends_cleanly(stack, stac
         found = json.loads(state.read_text())
         assert found["pid"] == process.pid
         assert httpx.get(f"{found['url']}ready", timeout=15).json() == {"ready": True}
+        assert httpx.get(f"{found['url']}v1/panels", timeout=15).status_code == 200
+        assert who_reads_panels(stack.postgres.address()) == {"clicklake_dashboard"}
         with httpx.stream("GET", f"{found['url']}v1/live", timeout=10) as live:
             assert next(live.iter_lines()) == "retry: 1000"
             process.send_signal(signal.SIGTERM)
@@ -49,3 +56,9 @@ def test_serves_on_a_free_port_when_its_own_is_held_and_ends_cleanly(stack, stac
     assert found["url"] in said
     assert "Traceback" not in said
     assert not state.exists()
+
+
+def who_reads_panels(owner) -> set[str]:
+    with connect(owner) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("select usename from pg_stat_activity where application_name = 'clicklake-dashboards'")
+        return {user for (user,) in cursor}

@@ -29,6 +29,7 @@ def test_every_shipped_profile_loads_and_its_file_holds_only_what_differs(profil
         "CLICKLAKE_POSTGRES_HOST": "db",
         "CLICKLAKE_POSTGRES_PASSWORD": "x",
         "POSTGRES_PASSWORD": "x",
+        "DASHBOARD_PASSWORD": "x",
         "CLICKLAKE_MLFLOW": "https://mlflow.example",
     }
     assert isinstance(load(CLICKLAKE_PROFILE=profile, **environ), Settings)
