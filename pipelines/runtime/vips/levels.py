@@ -33,7 +33,7 @@ _CURRENT = """
 select user_id, name, level
 from ({periods}) as periods
 where valid_from <= now() and (valid_to is null or valid_to > now())
-  and not is_deleted and level in ({levels})
+  and level in ({levels})
 order by user_id
 """
 
