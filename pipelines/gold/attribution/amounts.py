@@ -7,6 +7,8 @@ commission rate, line by line. Source: SYSTEMS, system 3, there for one line an 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipelines.contracts.fields import MAX_MONEY_MINOR
+
 WHOLE_BP = 10_000
 
 
@@ -22,12 +24,12 @@ class Line(NamedTuple):
 
     @property
     def goods_minor(self) -> int | None:
-        """Price x quantity, before discount."""
-        return None if self.unit_price_minor is None else self.unit_price_minor * self.quantity
+        """Price x quantity, before discount; null as well beyond what the contract takes for money."""
+        return None if self.unit_price_minor is None else _known(self.unit_price_minor * self.quantity)
 
 
 class Amounts(NamedTuple):
-    """Null: a price, or for the profit a commission rate, is unknown.
+    """Null: a price, or for the profit a commission rate, is unknown, or the goods are beyond belief.
 
     `agrees` says whether the total that was sent is the computed one; null when either is missing.
     """
@@ -48,12 +50,17 @@ def amounts_of(
     """What the lines come to. No shipping or discount sent counts as none."""
     kept_bp = WHOLE_BP - (discount_bp or 0)
     goods = [line.goods_minor for line in lines]
-    if any(amount is None for amount in goods):
+    goods_minor = _known(sum(amount for amount in goods if amount is not None))
+    if goods_minor is None or None in goods:
         return Amounts(None, None, None, None)
-    goods_minor = sum(amount for amount in goods if amount is not None)
     total = half_up(goods_minor * kept_bp, WHOLE_BP) + (shipping_minor or 0)
     agrees = None if sent_total_minor is None else sent_total_minor == total
     return Amounts(goods_minor, total, _profit(lines, kept_bp), agrees)
+
+
+def _known(amount: int) -> int | None:
+    """The amount, if it is one that a message could name: sums of these fit into tables."""
+    return amount if amount <= MAX_MONEY_MINOR else None
 
 
 def _profit(lines: Sequence[Line], kept_bp: int) -> int | None:
