@@ -8,6 +8,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, TimestampType
 
+from pipelines.gold.attribution.touches import LONGEST_NAME
+
 _SENT = ("placed", "paid", "payment_failed")
 """States whose messages say when an order was made."""
 
@@ -16,9 +18,10 @@ def touches_of(events: DataFrame) -> DataFrame:
     """Clicks that say where their visit came from. One row per such event of silver.events."""
     return events.where(F.col("traffic_source").isNotNull()).select(
         *("visitor_id", "event_id", "occurred_at", "topic", "partition", "offset", "ingested_at"),
-        F.col("traffic_source").alias("source"),
-        F.col("traffic_medium").alias("medium"),
-        F.col("traffic_campaign").alias("campaign"),
+        *(
+            F.substring(f"traffic_{name}", 1, LONGEST_NAME).alias(name)
+            for name in ("source", "medium", "campaign")
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from pipelines.gold.attribution.amounts import Line, amounts_of, half_up
 from pipelines.gold.attribution.fits import Fit, credit
 from pipelines.gold.attribution.models import all_models
 from pipelines.gold.attribution.oracle_minutes import MINUTE, Row, Tables, by_minute
-from pipelines.gold.attribution.touches import MICROS, Path, Touch
+from pipelines.gold.attribution.touches import LONGEST_NAME, MICROS, Path, Touch
 
 _LATER = ("refunded", "cancelled")
 _SAID = (
@@ -180,7 +180,10 @@ def _since(version: Row) -> tuple[Any, ...]:
 
 
 def _touchpoint(order_id: str, event: Row) -> Row:
-    origin = {name: event[f"traffic_{name}"] for name in ("source", "medium", "campaign")}
+    origin = {
+        name: (event[f"traffic_{name}"] or "")[:LONGEST_NAME] or None
+        for name in ("source", "medium", "campaign")
+    }
     return {"order_id": order_id, **{name: event[name] for name in _TOUCH}, **origin}
 
 

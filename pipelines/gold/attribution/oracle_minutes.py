@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pipelines.gold.attribution.touches import LONGEST_NAME
+
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 MINUTE = 60_000_000
@@ -57,7 +59,7 @@ def _failures(checkouts: Iterable[Row]) -> list[Row]:
         (
             {
                 "minute": one["occurred_at"] // MINUTE * MINUTE,
-                "reason": one["failure_reason"] or "unknown",
+                "reason": (one["failure_reason"] or "unknown")[:LONGEST_NAME],
             },
             {"failures": 1},
         )
@@ -71,7 +73,7 @@ def _categories(paid: Iterable[Row]) -> list[Row]:
     for order in paid:
         pieces: dict[str, int] = defaultdict(int)
         for line in order["lines"]:
-            pieces[line["category"] or "unknown"] += line["quantity"]
+            pieces[(line["category"] or "unknown")[:LONGEST_NAME]] += line["quantity"]
         for category, number in pieces.items():
             group = {"minute": order["ordered_minute"], "category": category}
             found.append((group, {"orders": 1, "pieces": number}))

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 DIRECT = "direct"
 """The source of an order that no touch led to."""
+LONGEST_NAME = 200
+"""Characters by which sources, reasons and categories are told apart: an index cannot hold any length."""
 _SAME_AS_DIRECT = frozenset({DIRECT, "(direct)", "none", "(none)"})
 MICROS = 1_000_000
 """The whole, in micro-shares; also microseconds in a second."""

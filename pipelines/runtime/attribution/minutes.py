@@ -9,6 +9,8 @@ from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
+from pipelines.gold.attribution.touches import LONGEST_NAME
+
 _MINUTES = "unnest(%(minutes)s::timestamptz[]) as t (minute)"
 _BY_ORDER = {
     "source_count": """
@@ -18,7 +20,8 @@ _BY_ORDER = {
         from {minutes} join gold.attributed_orders a on a.ordered_minute = t.minute
         group by 1, 2, 3, 4, 5""",
     "category_count": """
-        select t.minute, coalesce(l.category, 'unknown'), count(distinct o.order_id), sum(l.quantity)
+        select t.minute, left(coalesce(l.category, 'unknown'), {longest}),
+            count(distinct o.order_id), sum(l.quantity)
         from {minutes} join gold.orders o on o.ordered_minute = t.minute and o.is_paid
         cross join lateral jsonb_to_recordset(o.lines) as l (category text, quantity bigint)
         group by 1, 2""",
@@ -35,7 +38,7 @@ _BY_ORDER = {
 }
 _BY_FAILURE = {
     "fail_count": """
-        select t.minute, coalesce(c.failure_reason, 'unknown'), count(*)
+        select t.minute, left(coalesce(c.failure_reason, 'unknown'), {longest}), count(*)
         from {minutes} join gold.checkouts c
             on c.status = 'payment_failed'
             and c.occurred_at >= t.minute and c.occurred_at < t.minute + interval '1 minute'
@@ -57,7 +60,9 @@ def _recount(cursor: Cursor, table: str, statement: str, minutes: list[datetime]
     if minutes:
         given = {"minutes": minutes}
         cursor.execute(f"delete from gold.{table} where minute = any(%(minutes)s)", given)  # noqa: S608 - constants
-        cursor.execute(f"insert into gold.{table} {statement.format(minutes=_MINUTES)}", given)
+        cursor.execute(
+            f"insert into gold.{table} {statement.format(minutes=_MINUTES, longest=LONGEST_NAME)}", given
+        )
 
 
 def _kept_since(cursor: Cursor) -> dict[str, datetime]:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pipelines.contracts.parsing import Reject, Row
 from pipelines.contracts.topics import all_topics
 from pipelines.gold.attribution.joining import CHANGE, MOMENT, ORDER, PRODUCT, TOUCH, USER
+from pipelines.gold.attribution.touches import LONGEST_NAME
 from pipelines.silver.arrow_parser import no_collection, records_by_topic
 from pipelines.silver.reading import RecordReader, Rows
 
@@ -66,7 +67,7 @@ def _touch(row: Row) -> Row:
         "visitor_id": row["visitor_id"],
         "happened_at": row["occurred_at"],
         "event_id": row["event_id"],
-        "content": {name: row[f"traffic_{name}"] for name in names},
+        "content": {name: (row[f"traffic_{name}"] or "")[:LONGEST_NAME] or None for name in names},
     }
 
 
