@@ -5,8 +5,7 @@ sessions and positions, so that the next one finds the same days touched and wri
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,12 +17,12 @@ from pipelines.connectors.delta import coverages, ensure_table
 from pipelines.connectors.delta_replace import replace_days, replace_table
 from pipelines.connectors.names import Names
 from pipelines.connectors.postgres import PostgresAddress
-from pipelines.contracts.gold import DAY, SESSIONS
+from pipelines.contracts.gold import COHORTS, DAY, SESSIONS
 from pipelines.contracts.positions import Coverage, Vector, behind
 from pipelines.gold.mart_changes import orders_of, rows_of, sessions_of_days, touched_days, touched_visitors
 from pipelines.gold.marts import Frames, Mart, MartRules, all_marts
 from pipelines.runtime.marts.positions import BUILD_MARTS, SilverUntil, silver_positions
-from pipelines.runtime.marts.publish import publish
+from pipelines.runtime.marts.publish import publish, stands_at
 
 _EVENTS, _ORDERS, _LINKS = "silver.events", "silver.orders", "silver.visitor_user"
 
@@ -67,7 +66,12 @@ def build_marts(
     since = {} if whole or before is None else before.positions
     number = 0 if before is None else before.batch_id + 1
     run = _Run(spark, names, rules, Coverage(BUILD_MARTS, number, until))
-    days = run.whole(postgres) if whole else run.further(since, postgres)
+    if whole:
+        days = run.whole(postgres)
+    elif since == until and stands_at(postgres, until, query=BUILD_MARTS):
+        days = []
+    else:
+        days = run.further(since, postgres)
     rows = {name: spark.read.format("delta").load(names.table(name)).count() for name in all_marts()}
     return MartsRun(whole, behind(since, until), days, rows, time.monotonic() - began)
 
@@ -79,10 +83,13 @@ def _last_run(spark: SparkSession, names: Names) -> Coverage | None:
 
 
 def _made_by(rules: MartRules, spark: SparkSession, names: Names) -> bool:
-    """Whether the sessions there are made by these rules; the rules stand in every row."""
-    rows = spark.read.format("delta").load(names.table(SESSIONS.name))
-    made = rows.select("gap_seconds", "path_steps").first()
-    return made is None or tuple(made) == (rules.gap_seconds, rules.path_steps)
+    """Whether what is there is made by these rules; they stand in every row."""
+    wanted = {SESSIONS: ("gap_seconds", "path_steps"), COHORTS: ("period_days",)}
+    for table, columns in wanted.items():
+        made = spark.read.format("delta").load(names.table(table.name)).select(*columns).first()
+        if made is not None and made.asDict() != {name: getattr(rules, name) for name in columns}:
+            return False
+    return True
 
 
 class _Run:
@@ -97,11 +104,11 @@ class _Run:
     def whole(self, postgres: PostgresAddress) -> list[date]:
         """Make everything anew; all days there are now."""
         made = self._sessions(self._silver.table(_EVENTS), self._silver.table(_ORDERS))
-        with _kept(made) as sessions:
-            self._derive(sessions, sessions, None)
-            self._publish(postgres, None, None)
-            replace_table(sessions, self._path, partition=DAY, coverage=self._coverage)
-            return _days(sessions.select(DAY).distinct())
+        sessions = _computed(made)
+        self._derive(sessions, sessions, None)
+        self._publish(postgres, None, None)
+        replace_table(sessions, self._path, partition=DAY, coverage=self._coverage)
+        return _days(sessions.select(DAY).distinct())
 
     def further(self, since: Vector, postgres: PostgresAddress) -> list[date]:
         """Take in what arrived since; the days written."""
@@ -109,15 +116,15 @@ class _Run:
         events, orders = self._silver.table(_EVENTS), self._silver.table(_ORDERS)
         new_events = self._silver.table(_EVENTS, since=since)
         new_orders = self._silver.table(_ORDERS, since=since)
-        with _kept(touched_visitors(new_events, new_orders, orders)) as visitors:
-            made = self._sessions(rows_of(visitors, events), orders_of(visitors, orders))
-            with _kept(rows_of(visitors, made)) as after:
-                days = _days(touched_days(rows_of(visitors, before), after))
-                now = sessions_of_days(days, before=before, after=after, visitors=visitors)
-                everything = before.where(~F.col(DAY).isin(*days)).unionByName(now)
-                self._derive(now, everything, days)
-                self._publish(postgres, days, since)
-                replace_days(now, self._path, column=DAY, days=days, coverage=self._coverage)
+        visitors = _computed(touched_visitors(new_events, new_orders, orders))
+        made = self._sessions(rows_of(visitors, events), orders_of(visitors, orders))
+        after = _computed(rows_of(visitors, made))
+        days = _days(touched_days(rows_of(visitors, before), after))
+        now = _computed(sessions_of_days(days, before=before, after=after, visitors=visitors))
+        everything = before.where(~F.col(DAY).isin(*days)).unionByName(now)
+        self._derive(now, everything, days)
+        self._publish(postgres, days, since)
+        replace_days(now, self._path, column=DAY, days=days, coverage=self._coverage)
         return days
 
     def _sessions(self, events: DataFrame, orders: DataFrame) -> DataFrame:
@@ -145,14 +152,9 @@ class _Run:
             replace_days(rows, path, column=DAY, days=days)
 
 
-@contextmanager
-def _kept(rows: DataFrame) -> Iterator[DataFrame]:
-    """The rows computed once, however often they are read."""
-    kept = rows.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        yield kept
-    finally:
-        kept.unpersist()
+def _computed(rows: DataFrame) -> DataFrame:
+    """The rows computed once and without their plan: planning it again took longer than computing it."""
+    return rows.localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
 
 
 def _days(rows: DataFrame) -> list[date]:

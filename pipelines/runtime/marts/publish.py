@@ -51,6 +51,14 @@ def publish(
             cursor.execute(_LEDGER, (coverage.query, coverage.batch_id, Json(nested(coverage.positions))))
 
 
+def stands_at(address: PostgresAddress, positions: Vector, *, query: str) -> bool:
+    """Whether Postgres holds the marts of these positions. Raises `ServiceError` when it is away."""
+    with connect(address, application=query) as connection:
+        migrate(connection)
+        with connection, connection.cursor() as cursor:
+            return _standing(cursor, query) == nested(positions)
+
+
 def _published() -> list[Mart]:
     """All marts but the sessions, of which a dashboard needs the sums alone."""
     return [mart for mart in all_marts().values() if mart.table is not SESSIONS]
