@@ -76,7 +76,7 @@ class Bench:
             self.command("run", "stream_lake"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            self._await_streams()
+            self.await_streams()
             tell(f"{rate} events/s for {warm_up} + {seconds} s")
             duration = str(warm_up + seconds)
             shop = subprocess.Popen(
@@ -106,7 +106,8 @@ class Bench:
         found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
         return found
 
-    def _await_streams(self) -> None:
+    def await_streams(self) -> None:
+        """Wait until the driver runs."""
         deadline = time.monotonic() + _START_SECONDS
         while StreamsFile(self.names).running() is None:
             if time.monotonic() > deadline:

@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from pipelines.connectors.ledger import Entry, Lease, newest_entry, take_lease, write_entry
-from pipelines.connectors.postgres import PostgresAddress, open_connection
+from pipelines.connectors.postgres import PostgresAddress, migrate, open_connection
 from pipelines.errors import LakeError, ServiceError
 from pipelines.gold.attribution.standing import OrderMessage, Position
 from pipelines.runtime.attribution.book import Taken, write_batch
@@ -57,6 +57,7 @@ class BookKeeper:
     def _write(self, entry: Entry, taken: Taken) -> Written:
         if self._connection is None:
             self._connection = open_connection(self._address, application=f"clicklake-{self._query}")
+            migrate(self._connection)
         if self._lease is None:
             holder = f"{socket.gethostname()}:{os.getpid()}"
             self._lease = take_lease(self._connection, self._query, holder=holder)
