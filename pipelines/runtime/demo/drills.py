@@ -1,4 +1,4 @@
-"""The crashes of `clicklake demo --crashes`: three queries that fail, and a driver killed at a bad moment."""
+"""The crashes of `clicklake demo --crashes`: queries that fail, and a driver killed at a bad moment."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +7,11 @@ CRASHES = (
     "land_bronze.after_append:bronze.records@2=raise",
     "clean_silver.before_append:silver.events@2=raise",
     "clean_silver.after_batch@3=raise",
+    "attribute_orders.after_book@2=raise",
     "clean_silver.after_append:silver.events@6=kill",
 )
-"""Failpoints: written but not yet recorded, before a table, at the batch's end, killed between tables."""
+"""Failpoints: written but not yet recorded, before a table, at the batch's end, in Postgres but not yet in
+the lake; killed between tables."""
 _RECORDS_A_BATCH = 500
 
 
@@ -20,6 +22,7 @@ def with_crashes(environment: Mapping[str, str]) -> dict[str, str]:
         f"failpoints=[{', '.join(CRASHES)}]",
         f"bronze.max_records={_RECORDS_A_BATCH}",
         "silver.max_mib=1",
+        f"attribution.max_records={_RECORDS_A_BATCH}",
     ]
     return {**environment, "CLICKLAKE_SET": "\n".join(line for line in lines if line)}
 

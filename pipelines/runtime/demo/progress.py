@@ -9,7 +9,8 @@ import psycopg2
 
 from pipelines.connectors.kafka import end_offsets
 from pipelines.connectors.lake_reader import covered
-from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
+from pipelines.connectors.ledger import newest_entry
+from pipelines.connectors.names import ATTRIBUTE_ORDERS, CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.connectors.postgres import PostgresAddress, open_connection
 from pipelines.contracts.lake import BRONZE
 from pipelines.contracts.positions import Vector, behind
@@ -63,6 +64,17 @@ def first_silver_row(address: PostgresAddress, *, since: datetime) -> datetime |
 def silver_positions(names: Names) -> Vector:
     """The position that silver has reached."""
     return covered(names, WRITTEN, query=CLEAN_SILVER)
+
+
+def attribution_backlog(address: PostgresAddress, bootstrap: str, topics: Sequence[str]) -> int:
+    """Records of the topics that attribution has not yet in Postgres."""
+    with (
+        closing(open_connection(address, application="demo")) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        entry = newest_entry(cursor, ATTRIBUTE_ORDERS)
+    return behind(entry.positions if entry else {}, end_offsets(bootstrap, topics))
 
 
 def backlog(names: Names, bootstrap: str, topics: Sequence[str]) -> dict[str, int]:

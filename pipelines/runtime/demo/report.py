@@ -58,7 +58,9 @@ def _checks(run: DemoRun, summary: dict[str, Any]) -> list[Check]:
             "Kafka acknowledged every record", acked > 0 and failed == 0, f"{acked} acked, {failed} failed"
         ),
         Check(
-            "silver covers all of Kafka", not any(run.left_behind.values()), f"left: {dict(run.left_behind)}"
+            "silver and attribution cover all of Kafka",
+            not any(run.left_behind.values()),
+            f"left: {dict(run.left_behind)}",
         ),
         Check("silver has rows", silver > 0, f"{silver} rows"),
         Check("the page answers", run.page_answers, run.page),

@@ -16,7 +16,7 @@ from pipelines.runtime.demo.answers import page_answers, read_fresh, read_json, 
 from pipelines.runtime.demo.children import Child
 from pipelines.runtime.demo.drills import CRASHES, drill_report, with_crashes
 from pipelines.runtime.demo.plan import DemoPlan
-from pipelines.runtime.demo.progress import Tally, backlog, silver_positions, tally
+from pipelines.runtime.demo.progress import Tally, attribution_backlog, backlog, silver_positions, tally
 from pipelines.runtime.demo.streams_child import StreamsChild
 from pipelines.runtime.doctor import require
 from pipelines.runtime.embedded.endpoints import Endpoints
@@ -27,6 +27,7 @@ from pipelines.runtime.embedded.stack import running_stack
 from pipelines.runtime.failpoints import fired
 from pipelines.runtime.reading import record_reader
 from pipelines.runtime.streams.oracle_check import compare_with_oracle
+from pipelines.runtime.streams.queries.attribute_orders import read_topics
 from pipelines.runtime.streams.queries.land_bronze import landed_topics
 from pipelines.runtime.streams.streams_file import StreamsFile
 from pipelines.settings import Settings
@@ -209,12 +210,14 @@ class Demo:
         self._mark("fed")
 
     def _drain(self, streams: StreamsChild, services: Endpoints, started_at: datetime) -> dict[str, int]:
-        """Wait until silver covers all of Kafka; what is left when it takes too long."""
+        """Wait until silver and attribution cover all of Kafka; what is left when it takes too long."""
         self._tell("streams", "landing what is left")
         deadline = time.monotonic() + _DRAIN_SECONDS
-        topics = landed_topics([one.topic for one in self._settings.bindings])
+        bound = [one.topic for one in self._settings.bindings]
         while True:
-            left = backlog(self._names, services.kafka, topics)
+            left = backlog(self._names, services.kafka, landed_topics(bound))
+            address = services.postgres.address()
+            left["attribution"] = attribution_backlog(address, services.kafka, read_topics(bound))
             if not any(left.values()) or time.monotonic() > deadline:
                 self._mark("drained")
                 return left

@@ -49,7 +49,7 @@ _Content = dict[str, Any]
 def attribute_orders(site: Site) -> StreamSpec:
     """The query, at the look-back and lateness of the settings."""
     pace = site.settings.attribution
-    records = _records(site, [_CLICKS, _ORDERS, _USERS, _PRODUCTS, *site.bound_topics])
+    records = _records(site, read_topics(site.bound_topics))
     read = partial(_moments, records, site)
     joined = joined_moments(
         passed=read(_ORDERS, _USERS, _PRODUCTS),
@@ -63,6 +63,11 @@ def attribute_orders(site: Site) -> StreamSpec:
 
 
 QUERY = Query(ATTRIBUTE_ORDERS, attribute_orders)
+
+
+def read_topics(bound: Sequence[str]) -> list[str]:
+    """The topics that attribution reads; `bound` are those of another shape."""
+    return [_CLICKS, _ORDERS, _USERS, _PRODUCTS, *bound]
 
 
 def _records(site: Site, topics: Sequence[str]) -> DataFrame:
