@@ -79,8 +79,8 @@ def stack(stack_settings: Settings, stack_names: Names) -> Iterator[Endpoints]:
         yield endpoints
 
 
-@pytest.fixture
-def database(stack: Endpoints, stack_names: Names) -> Iterator[PostgresAddress]:
+@contextmanager
+def empty_database(stack: Endpoints, stack_names: Names) -> Iterator[PostgresAddress]:
     """An empty database of `stack`, dropped afterwards."""
     name = f"test_{uuid.uuid4().hex}"
     owner = stack.postgres.address()
@@ -96,6 +96,13 @@ def database(stack: Endpoints, stack_names: Names) -> Iterator[PostgresAddress]:
         cursor.execute(f"create database {name} owner {owner.user}")
         yield replace(owner, database=name)
         cursor.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def database(stack: Endpoints, stack_names: Names) -> Iterator[PostgresAddress]:
+    """An empty database for one test."""
+    with empty_database(stack, stack_names) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

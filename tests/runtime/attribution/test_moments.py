@@ -104,8 +104,14 @@ def test_a_tombstone_is_a_version_that_is_deleted(taken):
 def test_a_record_of_a_bound_topic_may_be_a_click_and_an_order(taken):
     at = "2026-03-01T11:59:00Z"
     both = {
-        "User_ID": "v7", "Click_ID": 1, "Click_time": at, "Source": "Tiktok",
-        "Purchase_ID": 9, "Product_ID": 205, "Quantity": 3, "Purchase_time": at,
+        "User_ID": "v7",
+        "Click_ID": 1,
+        "Click_time": at,
+        "Source": "Tiktok",
+        "Purchase_ID": 9,
+        "Product_ID": 205,
+        "Quantity": 3,
+        "Purchase_time": at,
         "Payment_status": "success",
     }
     click, order = sorted(taken((SHOP, both)), key=lambda one: one["kind"], reverse=True)
