@@ -6,6 +6,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from pipelines.connectors.lake_reader import LakeReader
+from pipelines.gold.attribution.fitted import all_fitted
+from pipelines.gold.attribution.models import all_models
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
@@ -62,3 +66,16 @@ def test_explore_events_shows_the_lake(tiny_lake, tmp_path, monkeypatch):
     assert '"order_id": ' in text
     clicks = sum(r["topic"] == "clicks" and r["partition"] == 0 for r in tiny_lake.records)
     assert text.split("clean_silver")[1].split()[:5] == ["0", "clicks", "0", str(clicks), str(clicks)]
+
+
+def test_attribution_compares_models_and_traces_an_order(tiny_lake, tmp_path, monkeypatch):
+    (tmp_path / "var").symlink_to(tiny_lake.names.var_dir)
+    text = shown(executed(FOLDER / "02_attribution.ipynb", project=tmp_path, monkeypatch=monkeypatch))
+    paid = LakeReader(tiny_lake.names).rows(
+        "select count(*) as n from silver.orders_current where paid_minor > 0"
+    )
+    orders = paid[0]["n"]
+    assert orders > 0
+    assert f"{orders} paid orders" in text
+    assert all(name in text for name in (*all_models(), *all_fitted()))
+    assert "bronze" in text
