@@ -16,6 +16,7 @@ from pipelines.contracts.parsing import RawRecord, Reject
 from pipelines.errors import LakeError
 from pipelines.gold.attribution.models import all_models
 from pipelines.gold.attribution.oracle import AttributionOracle
+from pipelines.gold.attribution.touches import MICROS
 from pipelines.runtime.attribution.arrivals import Arrived, Cuts, cuts_of, late_orders
 from pipelines.runtime.attribution.clock import micros, minute_of
 from pipelines.runtime.attribution.stored import BOOK, Row, differences, stored_rows
@@ -138,6 +139,7 @@ class _Compared:
         self._kept_since = kept_since
         self._look_back = look_back_seconds
         self._models = all_models().keys()
+        self._ordered_at = {one["order_id"]: one["ordered_at"] for one in orders}
         self._late_minutes = {minute_of(one["ordered_at"]) for one in orders if one["order_id"] in late}
 
     def rows(self, table: str, rows: Sequence[Row]) -> list[Row]:
@@ -152,8 +154,15 @@ class _Compared:
             return False
         if "model" in row and row["model"] not in self._models:
             return False
+        if table == "touchpoints":
+            return self._is_on_path(row)
         minute = row.get("minute")
         if minute is None:
             return True
         late = table != _BY_MESSAGES_ALONE and minute in self._late_minutes
         return not late and minute >= self._kept_since.get(table, minute)
+
+    def _is_on_path(self, touch: Row) -> bool:
+        """Whether it led to the order: the daily job keeps no touch between order and payment."""
+        ordered_at: int = self._ordered_at[touch["order_id"]]
+        return bool(ordered_at - self._look_back * MICROS <= touch["occurred_at"] <= ordered_at)

@@ -65,6 +65,16 @@ def test_a_first_click_that_is_not_the_true_one_is_named(shop, credited):
     assert (found.different, found.holds) == ((order,), False)
 
 
+def test_an_order_whose_clicks_never_came_is_told_apart(shop, credited):
+    path, arrived, truth = shop
+    paid = {row["order_id"] for row in credited}
+    lost = next(row for row in truth if row.order_id in paid and row.touches)
+    of_lost = [one for one in arrived if one.row["visitor_id"] != lost.visitor_id]
+    complete, found = compare(shop, credited), compare((path, of_lost, truth), credited)
+    assert found.holds
+    assert found.late > complete.late
+
+
 def test_a_truth_about_another_look_back_is_refused(shop, credited):
     with pytest.raises(SettingsError, match=r"600 s before an order, attribution.look_back_seconds is 60"):
         compare(shop, [{**row, "look_back_seconds": 60} for row in credited], look_back_seconds=60)
