@@ -6,13 +6,13 @@ with them the reading of records, the arithmetic of one order's amounts and the 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
-from pipelines.gold.attribution.amounts import Line, amounts_of, half_up
+from pipelines.gold.attribution.amounts import Line, amounts_of
 from pipelines.gold.attribution.fits import Fit, credit
 from pipelines.gold.attribution.models import all_models
 from pipelines.gold.attribution.oracle_minutes import MINUTE, Row, Tables, by_minute
+from pipelines.gold.attribution.oracle_money import money_of, parts_of
 from pipelines.gold.attribution.touches import LONGEST_NAME, MICROS, Path, Touch
 
 _LATER = ("refunded", "cancelled")
@@ -156,7 +156,7 @@ class AttributionOracle:
         same = {name: order[name] for name in _OF_ORDER}
         rows = []
         for model, fit_version, shares in said:
-            revenue, profit = (_parts(shares, order[name]) for name in ("net_minor", "profit_minor"))
+            revenue, profit = (parts_of(shares, order[name]) for name in ("net_minor", "profit_minor"))
             for source, share in shares.items():
                 earned = {"revenue_minor": revenue.get(source), "profit_minor": profit.get(source)}
                 who = {"model": model, "fit_version": fit_version, "source": source, "share_micros": share}
@@ -212,49 +212,5 @@ def _standing(messages: list[Row]) -> Row:
         "is_paid": paid and not off,
         "versions": len(story),
         "first_ingested_at": min(one["ingested_at"] for one in story),
-        **_money(said, [one for one in story if one["status"] == "refunded"], paid=paid, off=off),
+        **money_of(said, [one for one in story if one["status"] == "refunded"], paid=paid, off=off),
     }
-
-
-def _money(said: list[Row], refunds: list[Row], *, paid: bool, off: bool) -> Row:
-    """What was paid, given back and earned. What nobody said is null."""
-    teller: Row = {}
-    for one in said:
-        rank = (_worth(one) is not None, one["status"] == "paid")
-        if not teller or rank >= (_worth(teller) is not None, teller["status"] == "paid"):
-            teller = one
-    amount = _worth(teller) if paid else 0
-    sent = [one["sent_total_minor"] for one in refunds]
-    whole = any(one is None or (teller and one == teller["sent_total_minor"]) for one in sent)
-    back = amount if whole else sum(sent)
-    net = 0 if off else None if amount is None or back is None else amount - back
-    profit = teller.get("profit_minor")
-    if net == 0 or amount == 0:
-        profit = 0
-    elif profit is not None:
-        profit = None if net is None or amount is None else half_up(profit * net, amount)
-    return {
-        "paid_minor": amount,
-        "refunded_minor": back,
-        "net_minor": net,
-        "profit_minor": profit,
-        "total_agrees": teller.get("total_agrees"),
-    }
-
-
-def _worth(message: Row) -> int | None:
-    computed: int | None = message.get("total_minor")
-    return message.get("sent_total_minor") if computed is None else computed
-
-
-def _parts(shares: Mapping[str, int], amount: int | None) -> dict[str, int]:
-    """The amount by source: quotas rounded down, what is left to the largest remainders."""
-    if amount is None:
-        return {}
-    sign = -1 if amount < 0 else 1
-    quotas = {source: Fraction(abs(amount) * share, MICROS) for source, share in shares.items()}
-    parts = {source: int(quota) for source, quota in quotas.items()}
-    for source in sorted(quotas, key=lambda one: (parts[one] - quotas[one], one)):
-        if sum(parts.values()) < abs(amount):
-            parts[source] += 1
-    return {source: sign * part for source, part in parts.items()}

@@ -94,7 +94,7 @@ def assert_is_oracle(tables, records, watermark) -> None:
 
 
 def test_the_book_is_the_oracles(book):
-    @settings(max_examples=settings().max_examples, suppress_health_check=list(HealthCheck))
+    @settings(suppress_health_check=list(HealthCheck))
     @given(records=shops(), late_seconds=st.sampled_from([0, 60, 300]), repeats=st.sets(st.integers(0, 5)))
     def check(records, late_seconds, repeats):
         watermarks = watermarks_of(records, late_seconds)
