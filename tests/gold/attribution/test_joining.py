@@ -21,9 +21,16 @@ OLD = 1_600_000_000
 def moment(kind, visitor, name, at, *, order=None):
     """A moment `at` seconds past 10:00; `name` is its event id."""
     return {
-        "kind": kind, "visitor_id": visitor, "event_id": name, "order_id": order,
-        "happened_at": AT + round(at * MICROS), "ingested_at": AT, "content": f'"{name}"',
-        "topic": "t", "partition": 0, "offset": 0,
+        "kind": kind,
+        "visitor_id": visitor,
+        "event_id": name,
+        "order_id": order,
+        "happened_at": AT + round(at * MICROS),
+        "ingested_at": AT,
+        "content": f'"{name}"',
+        "topic": "t",
+        "partition": 0,
+        "offset": 0,
     }
 
 
@@ -95,7 +102,7 @@ def kinds(said, kind):
     return [one for one in said if one[0] == kind]
 
 
-def test_in_random_batches_it_is_what_it_is_at_once(spark, stream):
+def test_in_random_batches_it_is_what_it_is_at_once(spark, stream, tmp_path):
     draw = random.Random(5)
     moments = []
     for n in range(120):
@@ -104,9 +111,8 @@ def test_in_random_batches_it_is_what_it_is_at_once(spark, stream):
         name = f"o{draw.randrange(20)}{visitor}" if kind in (ORDER, CHANGE) else None
         moments.append(moment(kind, None if kind == USER else visitor, f"e{n}", at, order=name))
     end = touch("z", "end", 10 * LATE)
-    at_once = told(
-        join(spark.createDataFrame(table([*moments, end]).to_pandas(), from_arrow_schema(MOMENT))).collect()
-    )
+    pq.write_table(table([*moments, end]), tmp_path / "all.parquet")
+    at_once = told(join(spark.read.parquet(str(tmp_path / "all.parquet"))).collect())
     batches = [[], [], [], []]
     for one in moments:
         draw.choice(batches).append(one)

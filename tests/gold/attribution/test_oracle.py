@@ -122,7 +122,7 @@ def test_a_version_counts_from_the_batch_in_which_it_came():
 
 
 def test_a_product_that_was_deleted_has_no_price():
-    rows = [(0, *product(-90, 700)), (0, *product(-50, None, deleted=True)), (0, *order("m1", "paid", 0))]
+    rows = [(0, *product(-90, 700)), (0, *product(-50, 600, deleted=True)), (0, *order("m1", "paid", 0))]
     assert [row["total_minor"] for row in shop(*rows)["checkouts"]] == [None]
 
 
