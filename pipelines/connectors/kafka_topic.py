@@ -5,11 +5,12 @@ from the topic's end which batch was the last to be committed: so a batch that i
 adds nothing. Readers set `isolation.level=read_committed`.
 """
 
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from pipelines.connectors.kafka import unreachable
 from pipelines.errors import ServiceError
@@ -99,10 +100,11 @@ class TransactionalTopic:
     ) -> list[int]:
         consumer.seek(place, start)
         found: list[int] = []
+        deadline = time.monotonic() + _TIMEOUT_MS / 1000
         while consumer.position(place) < end:
+            if time.monotonic() > deadline:
+                raise KafkaTimeoutError(f"the end of {self._topic} cannot be read")
             records = consumer.poll(timeout_ms=_POLL_MS).get(place, [])
-            if not records:
-                break
             found += [batch for record in records for batch in self._named(record.headers)]
         return found
 

@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
+from pipelines.connectors import kafka_topic
 from pipelines.connectors.kafka import TopicPlan, ensure_topics
 from pipelines.connectors.kafka_topic import BATCH_HEADER, Message, TransactionalTopic
 from pipelines.errors import ServiceError
@@ -69,6 +70,14 @@ def test_a_writer_that_was_started_again_knows_what_is_there(topic):
     again.write(4, messages("a", "b"))
     again.write(5, messages("c"))
     assert topic.seen() == [("a", "q1:4"), ("b", "q1:4"), ("c", "q1:5")]
+
+
+def test_a_broker_that_takes_its_time_is_waited_for(topic, monkeypatch):
+    """An answer that does not come at once is not: there is nothing."""
+    topic.writer().write(4, messages("a"))
+    monkeypatch.setattr(kafka_topic, "_POLL_MS", 0)
+    topic.writer().write(4, messages("a"))
+    assert topic.seen() == [("a", "q1:4")]
 
 
 def test_batches_of_another_checkpoint_are_others(topic):

@@ -78,9 +78,10 @@ create table gold.checkouts (
     level            text,
     gender           text,
     country          text,
-    lines            jsonb       not null,
-    primary key (order_id, visitor_id, event_id)
+    lines            jsonb       not null
 );
+-- Visitors make up their ids and those of their clicks: these may be longer than an index can hold.
+create unique index checkouts_key on gold.checkouts (order_id, md5(visitor_id), md5(event_id));
 create index checkouts_by_time on gold.checkouts (occurred_at);
 comment on table gold.checkouts is 'One row per message of an order: placed, paid, failed, refunded, cancelled.';
 comment on column gold.checkouts.total_minor is 'sum of price x quantity, less discount, plus shipping; null: a price is unknown';
@@ -100,9 +101,9 @@ create table gold.touchpoints (
     source      text        not null,
     medium      text,
     campaign    text,
-    batch_id    bigint,
-    primary key (order_id, visitor_id, event_id)
+    batch_id    bigint
 );
+create unique index touchpoints_key on gold.touchpoints (order_id, md5(visitor_id), md5(event_id));
 comment on table gold.touchpoints is 'One row per order and click that says where its visit came from, within the look-back.';
 comment on column gold.touchpoints.batch_id is 'the stream''s batch that took it; null: the daily job did';
 

@@ -106,8 +106,8 @@ def test_in_random_batches_it_is_what_it_is_at_once(spark, stream, tmp_path):
     draw = random.Random(5)
     moments = []
     for n in range(120):
-        visitor, at = draw.choice("vwxy"), draw.randrange(0, 240, 20)
-        kind = draw.choice([TOUCH, TOUCH, ORDER, CHANGE, USER])
+        kind, at = draw.choice([TOUCH, TOUCH, ORDER, CHANGE, USER]), draw.randrange(0, 240, 20)
+        visitor = draw.choice("vwx" if kind == TOUCH else "vwxy")
         name = f"o{draw.randrange(20)}{visitor}" if kind in (ORDER, CHANGE) else None
         moments.append(moment(kind, None if kind == USER else visitor, f"e{n}", at, order=name))
     end = touch("z", "end", 10 * LATE)

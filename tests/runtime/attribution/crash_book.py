@@ -26,7 +26,7 @@ from pipelines.runtime.streams.queries.attribute_orders import attribute_orders
 from pipelines.runtime.streams.site import Site
 from pipelines.runtime.streams.streaming import start_stream
 from pipelines.settings import load_settings
-from tests.records import CLICK, ORDER
+from tests.records import CLICK
 from tests.runtime.crash_runs import MEBI, Silent, bindings
 
 _SECONDS = 60
@@ -48,18 +48,11 @@ class CrashBook:
         """Send clicks and orders of a new visitor, and what becomes of the visitor's before."""
         before, self._visitor = self._visitor, uuid.uuid4().hex
         self._now = datetime.now(UTC)
-        visit = {"user_id": f"of {self._visitor}", "occurred_at": self._at(300)}
+        since = {"occurred_at": self._at(300)}
+        priced = {"product_id": self._visitor, "price_minor": 1000, "commission_bp": 500}
         versions = [
-            ("users", {**visit, "level": "GOLD", "gender": "f"}),
-            (
-                "products",
-                {
-                    **ORDER["lines"][0],
-                    "occurred_at": self._at(300),
-                    "price_minor": 1000,
-                    "commission_bp": 500,
-                },
-            ),
+            ("users", {"user_id": f"of {self._visitor}", "level": "GOLD", "gender": "f", **since}),
+            ("products", {**priced, **since}),
         ]
         clicks = [
             ("clicks", self._click(f"e{n}", source=source, ago=60 - n))
@@ -150,8 +143,10 @@ class CrashBook:
     def _orders(self, name, states, *, begin=0):
         for number, status in enumerate(states, start=begin):
             said = {"order_id": f"{name} {self._visitor}", "event_id": f"m{number}", "status": status}
-            who = {"visitor_id": self._visitor, "user_id": f"of {self._visitor}"}
-            yield "orders", {**ORDER, **said, **who, "occurred_at": self._at(30 - number), "total_minor": 500}
+            who = {"user_id": f"of {self._visitor}"}
+            paid = {"occurred_at": self._at(30 - number), "total_minor": 500}
+            lines = [{"product_id": self._visitor, "quantity": 2, "category": "shoes"}]
+            yield "orders", {**said, **who, **paid, "visitor_id": self._visitor, "lines": lines}
 
     def _purchase(self):
         bought = {"Purchase_ID": f"p {self._visitor}", "Product_ID": 205, "Quantity": 1, "Source": "Tiktok"}

@@ -1,5 +1,6 @@
 """One writer of the book, each batch once: everything else is refused and leaves no trace."""
 
+import random
 from contextlib import closing
 
 import pytest
@@ -192,9 +193,13 @@ def test_a_refund_takes_back_what_other_look_backs_credited(begin, tables, conne
 
 
 def test_no_order_is_too_odd_to_be_stored(begin, tables):
-    """What the contract lets through, a table and its index must take."""
+    """What the contract lets through, tables and their indexes must take."""
+    text = "".join(map(chr, random.Random(3).choices(range(0x4E00, 0x9FFF), k=1024)))
     line = {"line_number": 1, "product_id": "p", "quantity": 10**6, "unit_price_minor": 10**15}
-    odd = message("o1", lines=[{**line, "category": "".join(map(chr, range(256, 1280)))}])
-    failed = message("o2", "payment_failed", offset=1, failure_reason="".join(map(chr, range(1280, 2304))))
-    begin().write(entry(0), Taken(messages=[odd, failed]))
-    assert [row["net_minor"] for row in tables()["orders"] if row["order_id"] == "o1"] == [None]
+    odd = message("o1", visitor_id=text, event_id=text, lines=[{**line, "category": text}])
+    failed = message("o2", "payment_failed", offset=1, failure_reason=text)
+    touch = {**pair("o1"), "visitor_id": text, "event_id": text, "medium": text}
+    begin().write(entry(0), Taken(messages=[odd, failed], pairs=[touch]))
+    found = tables()
+    assert [row["net_minor"] for row in found["orders"] if row["order_id"] == "o1"] == [None]
+    assert [row["visitor_id"] for row in found["touchpoints"]] == [text]
