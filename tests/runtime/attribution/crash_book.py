@@ -18,7 +18,7 @@ from pipelines.connectors.kafka_topic import BATCH_HEADER
 from pipelines.connectors.names import ATTRIBUTE_ORDERS, CHECKOUTS_TOPIC, Names
 from pipelines.connectors.postgres import connect
 from pipelines.runtime.attribution.clock import micros
-from pipelines.runtime.attribution.oracle_check import compare_attribution
+from pipelines.runtime.attribution.oracle_check import AttributionResult, compare_attribution
 from pipelines.runtime.attribution.stored import differences, stored_rows
 from pipelines.runtime.failpoints import arm, fired
 from pipelines.runtime.reading import record_reader
@@ -93,10 +93,10 @@ class CrashBook:
         (commits / str(last)).unlink()
         (commits / f".{last}.crc").unlink(missing_ok=True)
 
-    def assert_sound(self) -> int:
-        """Postgres is the oracle's, the lake and the topic hold each row of Postgres once; orders seen."""
+    def compared(self) -> AttributionResult:
+        """Postgres compared with the oracle."""
         pace = self._site.settings.attribution
-        result = compare_attribution(
+        return compare_attribution(
             self._site.reader,
             self._site.names,
             bootstrap=self._site.services.kafka,
@@ -104,6 +104,15 @@ class CrashBook:
             look_back_seconds=pace.look_back_seconds,
             late_seconds=pace.late_seconds,
         )
+
+    def change(self, statement: str) -> None:
+        """Change Postgres by hand."""
+        with connect(self._address) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def assert_sound(self) -> int:
+        """Postgres is the oracle's, the lake and the topic hold each row of Postgres once; orders seen."""
+        result = self.compared()
         assert result.holds, result.tables
         for table in ("checkouts", "touchpoints"):
             expected, found = self._stored(table), self._in_lake(table)

@@ -56,3 +56,20 @@ def test_a_batch_that_was_written_but_not_noted_is_not_written_twice(book):
     book.feed()
     book.run()
     assert book.assert_sound() >= 8
+
+
+def test_what_retention_has_removed_is_not_missed_and_what_is_wrong_is_told(book):
+    """The last one: it leaves the book changed."""
+    book.change("delete from gold.gender_count")
+    found = book.compared()
+    assert not found.holds
+    assert found.tables["gender_count"]["missing"] == found.tables["gender_count"]["rows"] > 0
+    book.change("insert into gold.retention values ('gender_count', now() + interval '1 day')")
+    assert book.compared().holds
+    book.change("update gold.orders set net_minor = net_minor + 1")
+    book.change("insert into gold.fail_count values (now(), 'nobody', 1)")
+    data = book.compared().as_data()
+    wrong = {name: (one["missing"] > 0, one["extra"] > 0) for name, one in data["tables"].items()}
+    assert {name for name, sides in wrong.items() if any(sides)} == {"orders", "fail_count"}
+    assert (wrong["orders"], wrong["fail_count"]) == ((True, True), (False, True))
+    assert data["holds"] is False
