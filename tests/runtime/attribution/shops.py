@@ -31,7 +31,7 @@ class Record(NamedTuple):
     batch: int
 
 
-_seconds = st.integers(0, 12).map(lambda n: 20 * n)
+_seconds = st.integers(0, 7).map(lambda n: 20 * n)
 _money = st.sampled_from([None, 0, 99, 1001])
 
 
@@ -55,7 +55,7 @@ def _orders(draw: st.DrawFn) -> tuple[str, list[Row]]:
         "order_id": f"o{number}",
         "event_id": f"m{draw(st.integers(1, 9))}",
         "visitor_id": "v1" if number < 3 else draw(st.sampled_from(["v1", "v2"])),
-        "user_id": draw(st.sampled_from([None, "u1"])),
+        "user_id": draw(st.sampled_from([None, "u1", "u1"])),
         "occurred_at": START + draw(_seconds) * MICROS,
         "status": draw(
             st.sampled_from(["placed", "paid", "paid", "payment_failed", "refunded", "cancelled"])
@@ -76,7 +76,7 @@ def _orders(draw: st.DrawFn) -> tuple[str, list[Row]]:
 @st.composite
 def _lines(draw: st.DrawFn) -> Row:
     return {
-        "product_id": draw(st.sampled_from(["p1", "p2"])),
+        "product_id": draw(st.sampled_from(["p1", "p1", "p2"])),
         "quantity": draw(st.integers(1, 3)),
         "unit_price_minor": draw(st.sampled_from([None, 333, 1000])),
         "category": draw(st.sampled_from([None, "shoes"])),
