@@ -24,7 +24,7 @@ from pipelines.settings.tree import Log
 from tests.tiny_lake import TinyLake
 
 hypothesis.settings.register_profile("steady", deadline=None)  # the processor may be busy elsewhere
-hypothesis.settings.register_profile("thorough", deadline=None, max_examples=3_000)  # by hand
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1_500)  # by hand
 hypothesis.settings.load_profile("steady")
 _DOWNLOADS = Path(__file__).parents[1] / "var" / "cache"
 
