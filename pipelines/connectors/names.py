@@ -71,6 +71,11 @@ class Names:
         return self.var_dir / "run" / "failpoints.txt"
 
     @property
+    def demo_truth(self) -> Path:
+        """What the simulator of a demo knows of its orders."""
+        return self.var_dir / "run" / "truth.jsonl"
+
+    @property
     def spark_scratch(self) -> Path:
         """Spark's own temporary files."""
         return self.var_dir / "spark"

@@ -97,12 +97,12 @@ def test_crashes_need_no_settings_of_the_call():
     assert load_settings(environ=environment).failpoints == list(CRASHES)
 
 
-def test_three_queries_fail_and_the_driver_is_killed_in_points_that_exist():
+def test_queries_fail_and_the_driver_is_killed_in_points_that_exist():
     points = [Failpoint.parse(text) for text in CRASHES]
-    assert [one.action for one in points] == ["raise", "raise", "raise", "kill"]
+    assert [one.action for one in points] == ["raise", "raise", "raise", "raise", "kill"]
     assert {one.name.partition(":")[2] for one in points} == {"", "bronze.records", "silver.events"}
     steps = {one.name.partition(":")[0].partition(".")[2] for one in points}
-    assert steps == {"before_append", "after_append", "after_batch"}
+    assert steps == {"before_append", "after_append", "after_batch", "after_book"}
 
 
 class TestTheReport:
@@ -118,6 +118,7 @@ class TestTheReport:
             left_behind={},
             conservation={"holds": True},
             oracle={},
+            attribution={},
             drills=drills,
         )
         return {one.name: one for one in report._checks(run, {"tables": {"silver.events": 3}})}
@@ -130,7 +131,7 @@ class TestTheReport:
     def test_it_holds_when_every_crash_happened(self):
         check = self.crashes_check(CRASHES, restarts=1)
         assert check.ok
-        assert check.seen == "4 of 4 crashes, the driver started again 1 times"
+        assert check.seen == "5 of 5 crashes, the driver started again 1 times"
 
     @pytest.mark.parametrize(
         ("fired", "restarts"), [(CRASHES[:-1], 1), (CRASHES, 0), ((), 0), ((*CRASHES, "x=kill"), 1)]

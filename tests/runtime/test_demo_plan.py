@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE
 from pipelines.contracts.lake import all_tables
 from pipelines.errors import SettingsError
 from pipelines.runtime.demo.drills import CRASHES, drill_report, with_crashes
 from pipelines.runtime.demo.plan import DemoPlan
+from pipelines.runtime.streams.queries import all_queries
 from pipelines.settings import load_settings
 
 SAMPLE = str(Path(__file__).parents[1] / "data" / "mappings" / "rees46.csv")
@@ -96,8 +96,9 @@ def test_a_driver_understands_its_crashes(before):
 @pytest.mark.parametrize("crash", CRASHES)
 def test_each_crash_names_a_query_and_its_table(crash):
     query, moment, table = re.fullmatch(r"(\w+)\.(\w+)(?::([\w.]+))?@\d+=(?:raise|kill)", crash).groups()
-    assert query in (LAND_BRONZE, CLEAN_SILVER)
-    assert moment in ("before_batch", "after_batch", "before_append", "after_append")
+    assert query in all_queries()
+    steps = ("before_batch", "after_batch", "before_append", "after_append", "before_book", "after_book")
+    assert moment in steps
     assert (table in all_tables()) == moment.endswith("append")
 
 

@@ -18,7 +18,7 @@ class DemoPlan:
 
     Without `files` the simulator feeds at `rate` records a second; with them, a replay at `speed`,
     with `shares` (late, duplicate, broken) of its records disturbed on purpose. With `crashes`
-    queries and the driver are made to fail meanwhile.
+    queries and the driver are made to fail meanwhile. `truth` is the file for what the simulator knows.
     """
 
     duration_seconds: float | None
@@ -29,6 +29,7 @@ class DemoPlan:
     seed: int
     shares: tuple[float, float, float] = (0.0, 0.0, 0.0)
     crashes: bool = False
+    truth: Path | None = None
 
     def check(self) -> None:
         """Raise `SettingsError` before anything starts when the plan cannot be done."""
@@ -56,4 +57,5 @@ class DemoPlan:
             ]
             return ["replay", *self.files, "--mapping", self.mapping, *pace, *disturbed, "--json"]
         limits = [] if self.duration_seconds is None else ["--duration", str(self.duration_seconds)]
-        return ["simulate", "--rate", str(self.rate), "--seed", str(self.seed), *limits, "--json"]
+        truth = [] if self.truth is None else ["--truth", str(self.truth)]
+        return ["simulate", "--rate", str(self.rate), "--seed", str(self.seed), *limits, *truth, "--json"]

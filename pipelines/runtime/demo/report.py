@@ -41,6 +41,7 @@ def build_report(run: DemoRun, names: Names) -> dict[str, Any]:
         "freshness_after_warm_up": freshness_summary(address, since=(first or run.started_at) + _WARM_UP),
         "conservation": run.conservation,
         "oracle": run.oracle,
+        "attribution": run.attribution,
         "drills": run.drills,
         "checks": [{"name": c.name, "ok": c.ok, "seen": c.seen} for c in checks],
         "services": service_versions(run.services),
@@ -74,6 +75,10 @@ def _checks(run: DemoRun, summary: dict[str, Any]) -> list[Check]:
         found.append(
             Check("every row is as plain Python makes it", run.oracle["holds"], _oracle_seen(run.oracle))
         )
+    if "holds" in run.attribution:
+        found.append(Check("every credit is as plain Python gives it", *_attribution_seen(run.attribution)))
+    if run.attribution.get("truth"):
+        found.append(Check("the first click is the true one", *_truth_seen(run.attribution["truth"])))
     if run.drills["armed"]:
         found.append(_drills_check(run.drills))
     if "truth" in run.feed:
@@ -85,6 +90,20 @@ def _oracle_seen(oracle: Mapping[str, Any]) -> str:
     wrong = {name: one for name, one in oracle["tables"].items() if one["missing"] or one["extra"]}
     rows = sum(one["rows"] for one in oracle["tables"].values())
     return f"wrong: {wrong}" if wrong else f"{rows} rows of {oracle['records']} records"
+
+
+def _attribution_seen(found: Mapping[str, Any]) -> tuple[bool, str]:
+    wrong = {name: one for name, one in found["tables"].items() if one["missing"] or one["extra"]}
+    rows = sum(one["rows"] for one in found["tables"].values())
+    text = (
+        f"wrong: {wrong}" if wrong else f"{rows} rows of {found['orders']} orders, {found['late']} late ones"
+    )
+    return not wrong, text
+
+
+def _truth_seen(truth: Mapping[str, Any]) -> tuple[bool, str]:
+    different = truth["different"]
+    return not different, f"{truth['orders'] - len(different)} of {truth['orders']} paid orders"
 
 
 def _drills_check(drills: Mapping[str, Any]) -> Check:

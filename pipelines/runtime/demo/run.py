@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from pipelines.contracts.positions import Vector
 from pipelines.errors import ServiceError
 from pipelines.runtime.demo.answers import page_answers, read_fresh, read_json, read_json_file
 from pipelines.runtime.demo.children import Child
+from pipelines.runtime.demo.comparisons import compare_credits, compare_rows
 from pipelines.runtime.demo.drills import CRASHES, drill_report, with_crashes
 from pipelines.runtime.demo.plan import DemoPlan
 from pipelines.runtime.demo.progress import Tally, attribution_backlog, backlog, silver_positions, tally
@@ -25,8 +26,6 @@ from pipelines.runtime.embedded.processes import tail
 from pipelines.runtime.embedded.progress import Progress
 from pipelines.runtime.embedded.stack import running_stack
 from pipelines.runtime.failpoints import fired
-from pipelines.runtime.reading import record_reader
-from pipelines.runtime.streams.oracle_check import compare_with_oracle
 from pipelines.runtime.streams.queries.attribute_orders import read_topics
 from pipelines.runtime.streams.queries.land_bronze import landed_topics
 from pipelines.runtime.streams.streams_file import StreamsFile
@@ -38,7 +37,6 @@ _PAGE_SECONDS = 60.0
 _DRAIN_SECONDS = 300.0
 _CHILD_GRACE_SECONDS = 45.0
 _CHECK_SECONDS = 300.0
-_ORACLE_RECORDS = 500_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,7 @@ class DemoRun:
     left_behind: Mapping[str, int]
     conservation: Mapping[str, Any]
     oracle: Mapping[str, Any]
+    attribution: Mapping[str, Any]
     drills: Mapping[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -73,12 +72,12 @@ class Demo:
         show: Callable[[float, Tally | None], None],
     ) -> None:
         self._settings = settings
-        self._plan = plan
         self._environment = environment
         self._stop = stop
         self._tell = tell
         self._show = show
         self._names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
+        self._plan = plan if plan.files else replace(plan, truth=self._names.demo_truth)
         self._check_file = self._names.var_dir / "run" / "conservation.json"
         self._covered_before: Vector = {}
         self._started = time.monotonic()
@@ -93,6 +92,7 @@ class Demo:
         StreamsFile(self._names).forget()
         self._check_file.unlink(missing_ok=True)
         self._names.failpoint_ledger.unlink(missing_ok=True)
+        self._names.demo_truth.unlink(missing_ok=True)
         self._covered_before = silver_positions(self._names)
         with (
             self._streams() as streams,
@@ -110,7 +110,7 @@ class Demo:
                 self._watch(feed, streams, services, started_at)
                 left_behind = self._drain(streams, services, started_at)
             answers = page_answers(url)
-            oracle = self._check(streams, services)
+            oracle, attribution = self._check(streams, services)
             return DemoRun(
                 started_at=started_at,
                 services=services,
@@ -122,6 +122,7 @@ class Demo:
                 left_behind=left_behind,
                 conservation=read_json_file(self._check_file),
                 oracle=oracle,
+                attribution=attribution,
                 drills=self._drills(streams),
                 seconds=self._seconds,
             )
@@ -133,14 +134,16 @@ class Demo:
             services.kafka, topics, partitions=kafka.partitions, max_message_bytes=kafka.max_message_bytes
         )
 
-    def _check(self, streams: StreamsChild, services: Endpoints) -> dict[str, Any]:
-        """Stop the driver, which then checks conservation, and compare with the oracle."""
+    def _check(self, streams: StreamsChild, services: Endpoints) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Stop the driver, which then checks conservation, and compare lake and book with the oracles."""
         self._tell("check", "comparing every bronze position with its fate")
         streams.stop(grace_seconds=_CHECK_SECONDS)
         self._tell("check", "comparing every row with a plain-Python oracle's")
-        found = self._compare_with_oracle(services)
+        found = compare_rows(self._settings, services, since=self._covered_before)
+        self._tell("check", "comparing every credit with a plain-Python oracle's, and with the truth")
+        credited = compare_credits(self._settings, services, truth=self._plan.truth)
         self._mark("checked")
-        return found
+        return found, credited
 
     def _drills(self, streams: StreamsChild) -> dict[str, Any]:
         armed = CRASHES if self._plan.crashes else ()
@@ -163,14 +166,6 @@ class Demo:
             yield streams
         finally:
             streams.stop(grace_seconds=_CHILD_GRACE_SECONDS)
-
-    def _compare_with_oracle(self, services: Endpoints) -> dict[str, Any]:
-        records = sum(silver_positions(self._names).values())
-        if not 0 < records <= _ORACLE_RECORDS:
-            return {"records": records, "skipped": f"more than {_ORACLE_RECORDS:,} records, or none"}
-        reader = record_reader(self._settings)
-        since = self._covered_before
-        return compare_with_oracle(reader, self._names, bootstrap=services.kafka, since=since).as_data()
 
     def _wait_for_page(self, page: Child) -> str:
         file = self._names.var_dir / "run" / "serve.json"
