@@ -19,6 +19,7 @@ BATCH_HEADER = "clicklake-batch"
 _TAIL = 64
 _POLL_MS = 500
 _TIMEOUT_MS = 20_000
+_CLOSE_SECONDS = 5
 
 
 class Message(NamedTuple):
@@ -43,9 +44,13 @@ class TransactionalTopic:
                 transactional_id=f"{query}-{topic}",
                 request_timeout_ms=_TIMEOUT_MS,
             )
+        except KafkaError as error:
+            raise ServiceError(unreachable(bootstrap, error)) from None
+        try:
             self._producer.init_transactions()
             self._written = self._last_batch()
         except KafkaError as error:
+            self._producer.close(timeout=0)
             raise ServiceError(unreachable(bootstrap, error)) from None
 
     def write(self, batch_id: int, messages: Iterable[Message]) -> None:
@@ -64,7 +69,7 @@ class TransactionalTopic:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._producer.close()
+        self._producer.close(timeout=_CLOSE_SECONDS)
 
     def _last_batch(self) -> int | None:
         """The newest committed batch of this query: batches come in order, so it is near some end."""

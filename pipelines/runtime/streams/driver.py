@@ -134,6 +134,7 @@ def _run_to_end(
         stream = start_stream(spark, spec, names, metrics, available_now=True)
         with suppress(StreamingQueryException):
             stream.query.awaitTermination()
+        stream.release()
         _raise_failure(stream)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 from pyspark.sql import DataFrame, SparkSession
@@ -30,6 +30,15 @@ log = structlog.get_logger(__name__)
 
 BatchProcess = Callable[[DataFrame, BatchContext], BatchSummary | None]
 """Writes one batch and sums it up; none when it is empty."""
+
+
+@runtime_checkable
+class HoldsServices(Protocol):
+    """A process with connections of its own, which are let go when its run is over."""
+
+    def close(self) -> None:
+        """Let go of them."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -87,14 +96,19 @@ class Progress:
     error: BaseException | None = None
 
 
+def nothing_held() -> None:
+    """Let go of nothing."""
+
+
 @dataclass(frozen=True)
 class RunningStream:
-    """A started query."""
+    """A started query. `release`, called once it has ended, lets go of what its process holds."""
 
     query: StreamingQuery
     spec: StreamSpec
     gate: Gate
     progress: Progress = field(repr=False)
+    release: Callable[[], None] = nothing_held
 
     @property
     def name(self) -> str:
@@ -105,6 +119,7 @@ class RunningStream:
         """Stop after the running batch: what was begun is committed."""
         self.gate.shut(wait_seconds=wait_seconds)
         self.query.stop()
+        self.release()
 
     @property
     def has_triggered(self) -> bool:
@@ -143,7 +158,7 @@ def start_stream(
         if available_now
         else writer.trigger(processingTime=f"{spec.trigger_seconds} seconds")
     )
-    return RunningStream(writer.foreachBatch(handle).start(), spec, gate, progress)
+    return RunningStream(writer.foreachBatch(handle).start(), spec, gate, progress, batches.release)
 
 
 class _Batches:
@@ -163,6 +178,15 @@ class _Batches:
         self._progress = progress
         self._metrics = metrics
         self._query_id = cache(query_id)
+
+    def release(self) -> None:
+        """Let go of what the process holds; another run has a process of its own."""
+        process: object = self._process
+        if isinstance(process, HoldsServices):
+            try:
+                process.close()
+            except Exception as error:
+                log.warning("query_not_released", query=self._name, why=str(error))
 
     def process(self, batch: DataFrame, batch_id: int) -> None:
         """Write the batch and report it. What it raises is kept for the supervisor."""

@@ -145,6 +145,7 @@ class Supervisor:
     def _judge(self, one: Watched, stream: RunningStream) -> None:
         """Decide what follows from the end of a query."""
         fault = stream.fault() or ENDED_BY_ITSELF
+        stream.release()
         if fault.kind == "lasting":
             self._give_up(one, fault.why)
         elif fault.kind == "batch" and self._is_poison(one, stream.progress.began):

@@ -123,6 +123,13 @@ class _AttributeOrders:
         failpoint(f"{ATTRIBUTE_ORDERS}.after_topic")
         return BatchSummary(plan.positions, told, {}, _arrivals(taken))
 
+    def close(self) -> None:
+        """Let go of Postgres and of the topic."""
+        self._keeper.close()
+        if self._topic is not None:
+            self._topic.close()
+            self._topic = None
+
     def _append(self, written: Written, taken: Taken, entry: Entry, context: BatchContext) -> dict[str, int]:
         """Append to the lake what the book took; table → rows."""
         arrived = {(one["topic"], one["partition"], one["offset"]): one["ingested_at"] for one in taken.pairs}
