@@ -110,6 +110,7 @@ class Attribution(_Section, frozen=True):
 
     trigger_seconds: Pace
     max_records: Count
+    partitions: Count
     look_back_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)]
     late_seconds: Count
     long_look_back_days: Annotated[int, msgspec.Meta(ge=1, le=365)]

@@ -8,7 +8,8 @@ from pyspark.errors import StreamingQueryException
 
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
 from pipelines.runtime.streams import supervisor
-from pipelines.runtime.streams.streaming import Gate, Progress, RunningStream, StreamSpec
+from pipelines.runtime.streams.gate import Gate
+from pipelines.runtime.streams.streaming import Progress, RunningStream, StreamSpec
 from pipelines.runtime.watching.reports import QueryState
 
 ROUND_SECONDS = 0.5

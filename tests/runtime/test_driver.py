@@ -8,7 +8,7 @@ from pipelines.connectors.names import LAND_BRONZE, Names
 from pipelines.errors import MappingError, ServiceError, SettingsError
 from pipelines.runtime.embedded.locks import held
 from pipelines.runtime.streams import driver
-from pipelines.runtime.streams.streaming import Draining, Gate
+from pipelines.runtime.streams.gate import Draining, Gate
 from pipelines.settings import load_settings
 
 

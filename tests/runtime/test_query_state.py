@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE
+from pipelines.runtime.streams.gate import Gate
 from pipelines.runtime.streams.query_state import lag_of, state_rows_of, watermark_of
-from pipelines.runtime.streams.streaming import Gate, Progress, RunningStream, StreamSpec
+from pipelines.runtime.streams.streaming import Progress, RunningStream, StreamSpec
 from tests.runtime.stage import Query
 
 

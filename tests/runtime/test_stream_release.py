@@ -1,9 +1,9 @@
 """A run of a query that has ended lets go of the connections of its process, whatever ended it."""
 
 from pipelines.connectors.names import LAND_BRONZE
+from pipelines.runtime.streams.gate import Gate
 from pipelines.runtime.streams.streaming import (
     BatchContext,
-    Gate,
     Progress,
     RunningStream,
     StreamSpec,

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE
 from pipelines.errors import ClicklakeError
-from pipelines.runtime.streams.streaming import Draining
+from pipelines.runtime.streams.gate import Draining
 from tests.runtime.stage import BROKER_AWAY, FROM_PYTHON
 
 

@@ -1,9 +1,8 @@
 """Starting a streaming query whose batches are processed once, and reporting each of them."""
 
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from pipelines.runtime.failpoints import failpoint
 from pipelines.runtime.streams.batches import BatchContext, BatchSummary
 from pipelines.runtime.streams.checkpoint import query_id, refuse_unfit
 from pipelines.runtime.streams.faults import Fault, fault_of
+from pipelines.runtime.streams.gate import Gate
 from pipelines.runtime.watching.metrics import MetricsWriter
 from pipelines.runtime.watching.reports import BatchReport, DeadLetterExample
 
@@ -46,7 +46,8 @@ class StreamSpec:
     """A streaming query: its source, its tables, and what it does with its batches.
 
     `begin` is called at each start and gives the process of that run, with a memory of its own.
-    `fed_by` names the query whose tables it reads; one without reads Kafka.
+    `fed_by` names the query whose tables it reads; one without reads Kafka. `conf` are Spark's settings
+    for this query alone; those of its state are kept by its checkpoint.
     """
 
     name: str
@@ -55,34 +56,7 @@ class StreamSpec:
     begin: Callable[[], BatchProcess]
     trigger_seconds: float
     fed_by: str | None = None
-
-
-class Gate:
-    """Lets a query's batches through until it is shut; a batch that has begun ends undisturbed."""
-
-    def __init__(self) -> None:
-        self._passing = threading.Lock()
-        self._is_shut = threading.Event()
-        self.has_refused = False
-
-    @contextmanager
-    def passing(self) -> Iterator[None]:
-        """The time of one batch. Raises `Draining` when the gate is shut."""
-        with self._passing:
-            if self._is_shut.is_set():
-                self.has_refused = True
-                raise Draining
-            yield
-
-    def shut(self, *, wait_seconds: float) -> None:
-        """Let no further batch begin, and wait for the one that has."""
-        self._is_shut.set()
-        if self._passing.acquire(timeout=wait_seconds):
-            self._passing.release()
-
-
-class Draining(Exception):  # noqa: N818 - it ends a batch that has not begun, nothing is wrong
-    """The query is being stopped; the batch will be processed after the next start."""
+    conf: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -158,7 +132,25 @@ def start_stream(
         if available_now
         else writer.trigger(processingTime=f"{spec.trigger_seconds} seconds")
     )
-    return RunningStream(writer.foreachBatch(handle).start(), spec, gate, progress, batches.release)
+    with _set(spark, spec.conf):
+        query = writer.foreachBatch(handle).start()
+    return RunningStream(query, spec, gate, progress, batches.release)
+
+
+@contextmanager
+def _set(spark: SparkSession, conf: Mapping[str, str]) -> Iterator[None]:
+    """The time in which a query starts: it keeps the settings that it finds then."""
+    before = {key: spark.conf.get(key, None) for key in conf}
+    for key, value in conf.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, old in before.items():
+            if old is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, old)
 
 
 class _Batches:

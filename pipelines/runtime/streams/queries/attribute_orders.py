@@ -59,7 +59,14 @@ def attribute_orders(site: Site) -> StreamSpec:
         late_seconds=pace.late_seconds,
     )
     written = (CHECKOUTS.name, TOUCHPOINTS.name)
-    return StreamSpec(ATTRIBUTE_ORDERS, joined, written, partial(_begin, site), pace.trigger_seconds)
+    return StreamSpec(
+        ATTRIBUTE_ORDERS,
+        joined,
+        written,
+        partial(_begin, site),
+        pace.trigger_seconds,
+        conf={"spark.sql.shuffle.partitions": str(pace.partitions)},
+    )
 
 
 QUERY = Query(ATTRIBUTE_ORDERS, attribute_orders)
@@ -88,7 +95,7 @@ def _records(site: Site, topics: Sequence[str]) -> DataFrame:
 def _moments(records: DataFrame, site: Site, *topics: str) -> DataFrame:
     """The moments of these topics, and of those of another shape, which may hold anything."""
     wanted = records.where(F.col("topic").isin(*topics, *site.bound_topics))
-    read = wanted.coalesce(site.spark.sparkContext.defaultParallelism)
+    read = wanted.coalesce(site.settings.attribution.partitions)
     return read.mapInArrow(Moments(site.reader), from_arrow_schema(MOMENT))
 
 
