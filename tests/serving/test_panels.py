@@ -3,6 +3,7 @@
 import time
 from contextlib import closing
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import psycopg2
@@ -127,7 +128,7 @@ class TestPage:
                 expect(page.locator(f"[data-panel={name}] .content > *").first).to_be_visible()
             expect(page.locator("#panels .panel")).to_have_count(len(wanted))
             assert page.locator(".panel .empty").all_inner_texts() == []
-        assert f"board={BOARDS[-1]}&model=linear" in page.url
+        assert parse_qs(urlsplit(page.url).query) == {"board": [BOARDS[-1]], "model": ["linear"]}
         assert {request.startswith(door) for request in watched.requests} == {True}
         assert watched.complaints == []
 
