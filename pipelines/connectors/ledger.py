@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
-from pipelines.contracts.positions import Vector
+from pipelines.contracts.positions import Vector, nested
 from pipelines.errors import LakeError
 
 
@@ -82,22 +82,15 @@ def write_entry(cursor: Cursor, query: str, entry: Entry) -> None:
             "query": query,
             "query_id": entry.query_id,
             "batch_id": entry.batch_id,
-            "positions": Json(_nested(entry.positions)),
+            "positions": Json(nested(entry.positions)),
             "watermark": entry.watermark,
         },
     )
 
 
-def _nested(positions: Vector) -> dict[str, dict[str, int]]:
-    nested: dict[str, dict[str, int]] = {}
-    for (topic, partition), offset in positions.items():
-        nested.setdefault(topic, {})[str(partition)] = offset
-    return nested
-
-
-def _flat(nested: Mapping[str, Mapping[str, int]]) -> Vector:
+def _flat(stored: Mapping[str, Mapping[str, int]]) -> Vector:
     return {
         (topic, int(partition)): offset
-        for topic, partitions in nested.items()
+        for topic, partitions in stored.items()
         for partition, offset in partitions.items()
     }

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from pipelines.contracts.fields import MAX_MONEY_MINOR
 
 WHOLE_BP = 10_000
+SENT_LINE = ("line_number", "product_id", "quantity", "unit_price_minor", "category")
+"""What an order itself says of a line: columns of silver.orders."""
 
 
 class Line(NamedTuple):

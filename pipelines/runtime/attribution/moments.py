@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from pipelines.contracts.parsing import Reject, Row
 from pipelines.contracts.topics import all_topics
+from pipelines.gold.attribution.amounts import SENT_LINE
 from pipelines.gold.attribution.joining import CHANGE, MOMENT, ORDER, PRODUCT, TOUCH, USER
 from pipelines.gold.attribution.touches import LONGEST_NAME
 from pipelines.silver.arrow_parser import no_collection, records_by_topic
@@ -17,7 +18,6 @@ from pipelines.silver.reading import RecordReader, Rows
 _EVENTS, _ORDERS = all_topics()["clicks"].table, all_topics()["orders"].table
 _VERSIONS = {all_topics()["users"].table: USER, all_topics()["products"].table: PRODUCT}
 _GIVES_BACK = frozenset({"refunded", "cancelled"})
-_LINE = ("line_number", "product_id", "quantity", "unit_price_minor", "category")
 _encoder = msgspec.json.Encoder()
 _POSITION = ("topic", "partition", "offset", "ingested_at")
 
@@ -79,7 +79,7 @@ def _order(lines: list[Row]) -> Row:
         "happened_at": first["occurred_at"],
         "event_id": first["event_id"],
         "order_id": first["order_id"],
-        "content": {**first, "lines": [{name: line[name] for name in _LINE} for line in lines]},
+        "content": {**first, "lines": [{name: line[name] for name in SENT_LINE} for line in lines]},
     }
 
 

@@ -23,6 +23,7 @@ from pipelines.connectors.ledger import newest_entry
 from pipelines.connectors.names import ATTRIBUTE_ORDERS, CLEAN_SILVER, Names
 from pipelines.contracts.positions import Vector
 from pipelines.contracts.views import all_views
+from pipelines.gold.attribution.amounts import SENT_LINE
 from pipelines.gold.attribution.journeys import (
     dossiers_of,
     orders_made,
@@ -37,7 +38,6 @@ from pipelines.runtime.attribution.minutes import recount
 from pipelines.runtime.streams.queries.clean_silver import WRITTEN
 
 _CHUNK = 2_000
-_LINE = ("line_number", "product_id", "quantity", "unit_price_minor", "category")
 _Item = TypeVar("_Item")
 
 
@@ -133,7 +133,7 @@ def _messages(order: Row) -> Iterator[Mapping[str, Any]]:
         lines[line["topic"], line["partition"], line["offset"], line["event_id"]].append(line.asDict())
     for some in lines.values():
         ordered = sorted(some, key=lambda line: int(line["line_number"]))
-        yield ordered[0] | {"lines": [{name: line[name] for name in _LINE} for line in ordered]}
+        yield ordered[0] | {"lines": [{name: line[name] for name in SENT_LINE} for line in ordered]}
 
 
 def _by_order(rows: Iterable[Row]) -> Iterator[tuple[str, list[Shares]]]:

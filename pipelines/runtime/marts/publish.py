@@ -5,10 +5,11 @@ from datetime import date
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import Json, execute_values
+from psycopg2.extras import execute_values
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from pipelines.connectors.ledger import Entry, write_entry
 from pipelines.connectors.names import Names
 from pipelines.connectors.postgres import PostgresAddress, connect, migrate
 from pipelines.contracts.gold import DAY, PATHS, SESSIONS
@@ -19,12 +20,7 @@ from pipelines.gold.marts import Mart, all_marts
 PATHS_A_DAY = 100
 """Most frequent paths of a day that Postgres holds; Delta has all."""
 
-_LEDGER = """
-insert into ops.ledger (query, query_id, batch_id, positions)
-values (%s, 'a job, without a checkpoint', %s, %s)
-on conflict (query) do update set
-    batch_id = excluded.batch_id, positions = excluded.positions, committed_at = now()
-"""
+_NO_CHECKPOINT = "a job, without a checkpoint"
 
 
 def publish(
@@ -48,7 +44,9 @@ def publish(
             for mart in _published():
                 wanted = days if follows and mart.is_by_day else None
                 _replace(cursor, mart.table, _rows(spark, names, mart.table, wanted), wanted)
-            cursor.execute(_LEDGER, (coverage.query, coverage.batch_id, Json(nested(coverage.positions))))
+            write_entry(
+                cursor, coverage.query, Entry(_NO_CHECKPOINT, coverage.batch_id, coverage.positions, None)
+            )
 
 
 def stands_at(address: PostgresAddress, positions: Vector, *, query: str) -> bool:

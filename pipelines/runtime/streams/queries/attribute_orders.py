@@ -38,7 +38,7 @@ from pipelines.runtime.failpoints import failpoint
 from pipelines.runtime.streams.batches import Append, BatchContext, BatchSummary, append_all, arrivals
 from pipelines.runtime.streams.checkpoint import logged_batch
 from pipelines.runtime.streams.site import Query, Site
-from pipelines.runtime.streams.streaming import BatchProcess, StreamSpec
+from pipelines.runtime.streams.streaming import StreamSpec
 
 _CLICKS, _ORDERS, _USERS, _PRODUCTS = (
     all_topics()[name].name for name in ("clicks", "orders", "users", "products")
@@ -63,7 +63,7 @@ def attribute_orders(site: Site) -> StreamSpec:
         ATTRIBUTE_ORDERS,
         joined,
         written,
-        partial(_begin, site),
+        partial(_AttributeOrders, site),
         pace.trigger_seconds,
         conf={"spark.sql.shuffle.partitions": str(pace.partitions)},
     )
@@ -97,10 +97,6 @@ def _moments(records: DataFrame, site: Site, *topics: str) -> DataFrame:
     wanted = records.where(F.col("topic").isin(*topics, *site.bound_topics))
     read = wanted.coalesce(site.settings.attribution.partitions)
     return read.mapInArrow(Moments(site.reader), from_arrow_schema(MOMENT))
-
-
-def _begin(site: Site) -> BatchProcess:
-    return _AttributeOrders(site)
 
 
 class _AttributeOrders:
