@@ -1,0 +1,155 @@
+"""A feature set: the one definition from which tables, live values and history are made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from pipelines.gold.features.aggregates import Aggregate
+from pipelines.gold.features.aggregates.moments import SinceLast
+from pipelines.gold.features.aggregates.sums import Count
+from pipelines.gold.features.values import kinds
+from pipelines.gold.features.windows import LIFETIME, Window
+
+PURCHASE = "purchase"
+
+
+@dataclass(frozen=True)
+class Entity:
+    """Whose features: the columns of an event that name it. An event without one of them has no part.
+
+    `by_user`: kept by visitor, and read by user through the identities.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    by_user: bool = False
+
+
+@dataclass(frozen=True)
+class Feature:
+    """An aggregate by name, over each of its windows."""
+
+    name: str
+    aggregate: Aggregate
+    meaning: str
+    windows: tuple[Window, ...] = (LIFETIME,)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One feature over another, in each window that both have; null where the divisor is 0 or null."""
+
+    name: str
+    above: str
+    below: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Ttl:
+    """How long after its last event an entity is forgotten: `days`, or less once it has bought."""
+
+    days: float
+    days_after_purchase: float | None = None
+
+
+class Part(NamedTuple):
+    """A column of a partial: the feature's aggregate, and the names of its monoid's columns."""
+
+    feature: str
+    aggregate: Aggregate
+    columns: tuple[str, ...]
+
+
+class Output(NamedTuple):
+    """A column that a reader sees."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    window: Window
+
+
+LAST_AT = Feature("_last", SinceLast(), "time of the last event")
+PURCHASES = Feature("_purchases", Count(kinds(PURCHASE)), "purchases, for the expiry")
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """Features of one entity. A change of meaning is a new `version`, kept in tables of its own."""
+
+    name: str
+    version: int
+    entity: Entity
+    meaning: str
+    features: tuple[Feature, ...]
+    ttl: Ttl
+    ratios: tuple[Ratio, ...] = field(default=())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The entity's columns."""
+        return self.entity.keys
+
+    @cached_property
+    def reads(self) -> list[str]:
+        """The columns of the events that it looks at, keys among them, in the order of their names."""
+        found = {"occurred_at", "event_id", *self.keys}
+        return sorted(found.union(*(part.aggregate.reads for part in self.parts)))
+
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        """Every trailing window of its features, each once, in their order."""
+        return tuple(dict.fromkeys(w for one in self.features for w in one.windows if w is not LIFETIME))
+
+    @cached_property
+    def hops(self) -> tuple[int, ...]:
+        """The lengths of its tiles in seconds, each once, the finest first."""
+        return tuple(sorted({window.hop for window in self.windows}))
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Every part, those of the expiry last."""
+        return _parts([*self.features, *self.expiry])
+
+    @cached_property
+    def lifetime_parts(self) -> tuple[Part, ...]:
+        """The parts of an entity's state over all its time."""
+        return _parts([*(one for one in self.features if LIFETIME in one.windows), *self.expiry])
+
+    def tile_parts(self, hop: int) -> tuple[Part, ...]:
+        """The parts that its tiles of a length hold."""
+        return _parts([one for one in self.features if any(w.hop == hop for w in one.windows)])
+
+    @property
+    def expiry(self) -> tuple[Feature, ...]:
+        """What the time to live is reckoned from."""
+        return (LAST_AT,) if self.ttl.days_after_purchase is None else (LAST_AT, PURCHASES)
+
+    @cached_property
+    def outputs(self) -> tuple[Output, ...]:
+        """The columns that a reader sees, by window, ratios after the features."""
+        return tuple(one for window in (LIFETIME, *self.windows) for one in self._outputs(window))
+
+    def ratios_over(self, window: Window) -> list[Ratio]:
+        """The ratios whose two features have this window."""
+        there = {one.name for one in self.features if window in one.windows}
+        return [ratio for ratio in self.ratios if {ratio.above, ratio.below} <= there]
+
+    def _outputs(self, window: Window) -> Sequence[Output]:
+        features = [one for one in self.features if window in one.windows]
+        found = [Output(window.named(one.name), one.aggregate.type, one.meaning, window) for one in features]
+        ratios = self.ratios_over(window)
+        return found + [Output(window.named(one.name), pa.float64(), one.meaning, window) for one in ratios]
+
+
+def _parts(features: Sequence[Feature]) -> tuple[Part, ...]:
+    return tuple(Part(one.name, one.aggregate, _columns(one)) for one in features)
+
+
+def _columns(feature: Feature) -> tuple[str, ...]:
+    suffixes = [suffix for suffix, _ in feature.aggregate.monoid.columns]
+    return tuple(f"{feature.name}__{suffix}" if suffix else feature.name for suffix in suffixes)

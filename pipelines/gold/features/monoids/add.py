@@ -1,0 +1,41 @@
+"""Sums of integers: equal means equal, whatever the order."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.gold.features.monoids import Columns, Element, Indices, Monoid, ranges
+
+
+class Add(Monoid):
+    """Integers under addition, `width` of them side by side."""
+
+    def __init__(self, *suffixes: str) -> None:
+        self._suffixes = suffixes or ("",)
+
+    @property
+    def columns(self) -> Sequence[tuple[str, pa.DataType]]:
+        return [(suffix, pa.int64()) for suffix in self._suffixes]
+
+    def merge(self, one: Element, other: Element) -> Element:
+        return tuple(a + b for a, b in zip(one, other, strict=True))
+
+    def fold_groups(self, columns: Columns, groups: Indices, *, count: int) -> Columns:
+        order = np.argsort(groups, kind="stable")
+        ordered = groups[order]
+        wanted = np.arange(count)
+        low, high = np.searchsorted(ordered, wanted), np.searchsorted(ordered, wanted, side="right")
+        return [pa.array(ranges.sums(_numbers(one)[order], low, high)) for one in columns]
+
+    def fold_ranges(self, columns: Columns, low: Indices, high: Indices) -> Columns:
+        return [pa.array(ranges.sums(_numbers(one), low, high)) for one in columns]
+
+    def sql(self, old: Sequence[str], new: Sequence[str]) -> list[str]:
+        return [f"coalesce({a}, 0) + coalesce({b}, 0)" for a, b in zip(old, new, strict=True)]
+
+
+def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
+    return np.asarray(pc.fill_null(column, 0).to_numpy(zero_copy_only=False), np.int64)

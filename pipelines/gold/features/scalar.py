@@ -1,0 +1,109 @@
+"""The plain interpreter, one event at a time: what the scorer keeps, and what the others are held to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.gold.features.aggregates.sums import quotient
+from pipelines.gold.features.feature_set import LAST_AT, PURCHASES, FeatureSet, Part, Ttl
+from pipelines.gold.features.monoids import Element
+from pipelines.gold.features.values import Event
+from pipelines.gold.features.windows import LIFETIME, MICROS, Window
+
+Elements = Mapping[str, Element]
+Tile = tuple[int, int]
+"""Length in seconds, and start in UTC microseconds."""
+_DAY = 86_400 * MICROS
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of one entity: elements by feature, over all its time and by tile."""
+
+    lifetime: Elements = field(default_factory=dict)
+    tiles: Mapping[Tile, Elements] = field(default_factory=dict)
+
+
+def key_of(feature_set: FeatureSet, event: Event) -> tuple[str, ...] | None:
+    """The entity that an event is about; None when it names none."""
+    key = tuple(event.get(name) for name in feature_set.keys)
+    return None if None in key else key  # type: ignore[return-value]
+
+
+def state_of(feature_set: FeatureSet, event: Event) -> State:
+    """The state of an entity of which this event is all that is known."""
+    occurred = event["occurred_at"]
+    tiles = {
+        (hop, occurred // (hop * MICROS) * (hop * MICROS)): _lifted(feature_set.tile_parts(hop), event)
+        for hop in feature_set.hops
+    }
+    return State(_lifted(feature_set.lifetime_parts, event), tiles)
+
+
+def merged(feature_set: FeatureSet, states: Iterable[State]) -> State:
+    """The states of one entity, or of several that are read as one, as one."""
+    whole = State()
+    for state in states:
+        whole = _merged(feature_set, whole, state)
+    return whole
+
+
+def values(feature_set: FeatureSet, state: State, *, at: int) -> dict[str, Any]:
+    """Every output column at a moment, in UTC microseconds. An entity that has expired is unknown."""
+    known = State() if is_expired(feature_set.ttl, state.lifetime, at=at) else state
+    found: dict[str, Any] = {}
+    for window in (LIFETIME, *feature_set.windows):
+        found |= _values(feature_set, window, _over(feature_set, window, known, at), at)
+    return found
+
+
+def is_expired(ttl: Ttl, lifetime: Elements, *, at: int) -> bool:
+    """Whether the entity's last event is longer ago than its time to live; so is one without events."""
+    if LAST_AT.name not in lifetime:
+        return True
+    has_bought = PURCHASES.name in lifetime and lifetime[PURCHASES.name][0] > 0
+    days = ttl.days_after_purchase if has_bought and ttl.days_after_purchase is not None else ttl.days
+    last: int = lifetime[LAST_AT.name][0]
+    return at > last + int(days * _DAY)
+
+
+def _lifted(parts: Sequence[Part], event: Event) -> dict[str, Element]:
+    found = {part.feature: part.aggregate.lift(event) for part in parts}
+    return {name: element for name, element in found.items() if element is not None}
+
+
+def _merged(feature_set: FeatureSet, one: State, other: State) -> State:
+    tiles = {
+        tile: _added(feature_set, one.tiles.get(tile, {}), other.tiles.get(tile, {}))
+        for tile in {**one.tiles, **other.tiles}
+    }
+    return State(_added(feature_set, one.lifetime, other.lifetime), tiles)
+
+
+def _added(feature_set: FeatureSet, one: Elements, other: Elements) -> Elements:
+    if not one or not other:
+        return one or other
+    monoids = {part.feature: part.aggregate.monoid for part in feature_set.parts}
+    sums = {name: monoids[name].add(one.get(name), other.get(name)) for name in {**one, **other}}
+    return {name: element for name, element in sums.items() if element is not None}
+
+
+def _over(feature_set: FeatureSet, window: Window, state: State, at: int) -> Elements:
+    if window is LIFETIME:
+        return state.lifetime
+    found: Elements = {}
+    for start in window.tiles(at):
+        found = _added(feature_set, found, state.tiles.get((window.hop, start), {}))
+    return found
+
+
+def _values(feature_set: FeatureSet, window: Window, elements: Elements, at: int) -> dict[str, Any]:
+    found = {
+        one.name: one.aggregate.finish(elements.get(one.name), at)
+        for one in feature_set.features
+        if window in one.windows
+    }
+    for ratio in feature_set.ratios_over(window):
+        above, below = found[ratio.above], found[ratio.below]
+        found[ratio.name] = quotient(above, below) if below and above is not None else None
+    return {window.named(name): value for name, value in found.items()}

@@ -1,0 +1,135 @@
+"""What an aggregate reads of an event: which events count, and which value of theirs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Event = Mapping[str, Any]
+"""A row of `EVENT`, times in UTC microseconds."""
+Kind = Literal["integer", "text"]
+_TYPES: dict[Kind, pa.DataType] = {"integer": pa.int64(), "text": pa.string()}
+_INT64 = range(-(2**63), 2**63)
+
+
+class Value(ABC):
+    """One value of an event, or none."""
+
+    kind: Kind
+
+    @property
+    def type(self) -> pa.DataType:
+        """Its Arrow type."""
+        return _TYPES[self.kind]
+
+    @property
+    @abstractmethod
+    def reads(self) -> str:
+        """The column that it is read from."""
+
+    @abstractmethod
+    def of(self, event: Event) -> Any:
+        """The value; None when the event has none."""
+
+    @abstractmethod
+    def of_rows(self, events: pa.Table) -> pa.Array:
+        """The value of each row."""
+
+
+@dataclass(frozen=True)
+class Field(Value):
+    """A column of the events."""
+
+    name: str
+    kind: Kind = "integer"
+
+    @property
+    def reads(self) -> str:
+        return self.name
+
+    def of(self, event: Event) -> Any:
+        return event.get(self.name)
+
+    def of_rows(self, events: pa.Table) -> pa.Array:
+        return _one(events[self.name]).cast(self.type)
+
+
+@dataclass(frozen=True)
+class Property(Value):
+    """What `properties` holds under a path of names joined by dots; a value of another kind is none.
+
+    True and false are the integers 1 and 0.
+    """
+
+    path: str
+    kind: Kind = "integer"
+
+    @property
+    def reads(self) -> str:
+        return "properties"
+
+    def of(self, event: Event) -> Any:
+        return self._read(event.get("properties"))
+
+    def of_rows(self, events: pa.Table) -> pa.Array:
+        encoded = _one(events["properties"]).dictionary_encode()
+        found = pa.array([self._read(text) for text in encoded.dictionary.to_pylist()], self.type)
+        return found.take(encoded.indices)
+
+    def _read(self, text: str | None) -> Any:
+        found: Any = msgspec.json.decode(text) if text else None
+        for name in self.path.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if self.kind == "text":
+            return found if isinstance(found, str) else None
+        return int(found) if isinstance(found, int) and found in _INT64 else None
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which events count: of one of these kinds (none named: of any), with these values in text columns."""
+
+    kinds: tuple[str, ...] = ()
+    equal: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def reads(self) -> set[str]:
+        """The columns that it looks at."""
+        return ({"kind"} if self.kinds else set()) | {name for name, _ in self.equal}
+
+    def holds(self, event: Event) -> bool:
+        """Whether the event counts."""
+        if self.kinds and event["kind"] not in self.kinds:
+            return False
+        return all(event.get(name) == wanted for name, wanted in self.equal)
+
+    def of_rows(self, events: pa.Table) -> npt.NDArray[np.bool_]:
+        """Whether each row counts."""
+        found = np.ones(events.num_rows, bool)
+        if self.kinds:
+            found &= _bools(pc.is_in(events["kind"], pa.array(self.kinds)))
+        for name, wanted in self.equal:
+            found &= _bools(pc.equal(events[name], wanted))
+        return found
+
+
+def kinds(*names: str) -> Where:
+    """Events of these kinds."""
+    return Where(kinds=names)
+
+
+ANY = Where()
+
+
+def _bools(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    return np.asarray(_one(pc.fill_null(column, False)).to_numpy(zero_copy_only=False), bool)
+
+
+def _one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
