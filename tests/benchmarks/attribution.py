@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=180)
     parser.add_argument("--warm-up", type=int, default=60)
     parser.add_argument("--paths", type=int, default=1_000_000, help="for the fitted models; 0: none")
-    parser.add_argument("--vip-seconds", type=int, default=30, help="0: not measured")
+    parser.add_argument("--vip-seconds", type=int, default=125, help="more than a batch; 0: not measured")
     parser.add_argument("--bare-seconds", type=int, default=60, help="0: not measured")
     options = parser.parse_args()
     rates = (options.clicks, options.orders)

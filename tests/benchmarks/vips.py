@@ -138,7 +138,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=int, default=200, help="clicks per second")
-    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seconds", type=int, default=125, help="more than a batch lasts")
     parser.add_argument("--warm-up", type=int, default=45)
     parser.add_argument("--skip-micro-batch", action="store_true")
     options = parser.parse_args()
