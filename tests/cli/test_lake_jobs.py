@@ -9,6 +9,7 @@ from jobs import (
     compare_with_oracle,
     land_bronze,
     load_history,
+    stream_lake,
 )
 from jobs.entry import run_job
 from pipelines.connectors.names import CLEAN_SILVER, LAND_BRONZE, Names
@@ -89,3 +90,15 @@ def test_a_query_of_its_own_driver_is_that_query_alone(
     with pytest.raises(SystemExit):
         run_job(job.run, ["--help"], settings=settings)
     assert job.__doc__ in " ".join(capsys.readouterr().out.split())
+
+
+def test_some_queries_of_the_lake_are_those_that_are_named(settings, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("jobs.stream_lake.run_streams", lambda *_, **named: asked.append(named["queries"]))
+    assert run_job(stream_lake.run, ["--only", f"{LAND_BRONZE},{CLEAN_SILVER}"], settings=settings) == 0
+    assert run_job(stream_lake.run, [], settings=settings) == 0
+    assert asked == [[LAND_BRONZE, CLEAN_SILVER], None]
+    with pytest.raises(SystemExit) as ended:
+        run_job(stream_lake.run, ["--only", f"{LAND_BRONZE},nonsense"], settings=settings)
+    assert ended.value.code == 2
+    assert "there is no query `nonsense`" in capsys.readouterr().err
