@@ -42,8 +42,8 @@ _KINDS = """\
 | boolean | `true`, `false` | boolean | boolean |
 
 An optional field may be left out, null or `""`: all three are null in silver. Every text has a limit of
-characters (1,024 where none is named), and holds no NUL and no half surrogate pair. Fields nobody declared,
-and the members of `properties`, are kept in the column `properties` as JSON text.
+characters (1,024 where none is named; ids 256), and holds no NUL and no half surrogate pair. Fields nobody
+declared, and the members of `properties`, are kept in the column `properties` as JSON text.
 """
 
 
@@ -76,7 +76,7 @@ def _field_row(field: Field) -> Sequence[str]:
     if field.choices:
         few = len(field.choices) < _MANY_WORDS
         rules.append(f"one of {', '.join(field.choices)}" if few else "a word of the vocabulary")
-    elif field.max_length != Field("", "text", "").max_length:
+    elif field.max_length is not None:
         rules.append(f"at most {field.max_length:,} characters")
     if field.kind == "integer" and field.minimum is not None:
         rules.append(f"from {field.minimum:,}" + (f" to {field.maximum:,}" if field.maximum else ""))

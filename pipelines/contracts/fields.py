@@ -17,6 +17,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROS_PER_MILLI = 1_000
 MICROS_PER_SECOND = 1_000_000
 MAX_MONEY_MINOR = 10**15
+MAX_TEXT_CHARACTERS = 1024
+# Ids are keys: Postgres holds at most 2,704 bytes in a row of an index. Two ids of 256 characters, 4 bytes
+# each, take 2,048 and leave room for times, positions and short names. Three do not fit: the keys of
+# gold.checkouts and gold.touchpoints have the order's id, and digests of the visitor's and the event's.
+MAX_ID_CHARACTERS = 256
 INT64_MAX = 2**63 - 1
 _LATEST_MICROS = 253_402_300_799_999_999
 
@@ -63,7 +68,8 @@ class Invalid(Exception):  # noqa: N818 - it is data, caught within the parser, 
 class Field:
     """One field of a wire record and the silver column it becomes.
 
-    `minimum` and `maximum` bound integers; `max_length` bounds texts in characters.
+    `minimum` and `maximum` bound integers; `max_length` bounds texts and ids in characters, where the
+    kind's own bound is not meant.
     """
 
     name: str
@@ -73,7 +79,14 @@ class Field:
     choices: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
-    max_length: int = 1024
+    max_length: int | None = None
+
+    @property
+    def longest(self) -> int:
+        """The most characters of a text or an id."""
+        if self.max_length is not None:
+            return self.max_length
+        return MAX_ID_CHARACTERS if self.kind == "id" else MAX_TEXT_CHARACTERS
 
     def reader(self) -> Callable[[Any], Any]:
         """A function from the JSON value (never null) to the silver value; raises `Invalid`."""
@@ -90,7 +103,7 @@ def _wrong_type(field: Field, value: object) -> Invalid:
 
 
 def _text_reader(field: Field) -> Callable[[Any], str]:
-    limit, choices = field.max_length, frozenset(field.choices)
+    limit, choices = field.longest, frozenset(field.choices)
 
     def read(value: Any) -> str:
         if type(value) is not str:

@@ -45,7 +45,7 @@ def _member(field: Field) -> dict[str, Any]:
 
 def _kinds(field: Field) -> list[dict[str, Any]]:
     """The shapes a value of the field may have, any of them."""
-    text = {"type": "string", "minLength": 1, "maxLength": field.max_length}
+    text = {"type": "string", "minLength": 1, "maxLength": field.longest}
     shapes: dict[Kind, list[dict[str, Any]]] = {
         "id": [text, _INTEGER],
         "text": [{"enum": list(field.choices)} if field.choices else text],

@@ -17,7 +17,7 @@ class QuickReader:
         self._readers = {field.name: field.reader() for field in fields}
         # Length is the only rule of these that a text without forbidden characters can break.
         self._limits = {
-            field.name: field.max_length
+            field.name: field.longest
             for field in fields
             if field.kind in ("id", "text") and not field.choices
         }

@@ -34,7 +34,7 @@ VIP_ACTION = TopicSpec(
     grain="A click of a VIP.",
     key="visitor_id",
     fields=(
-        Field("id", "id", "topic/partition/offset of the click: equal in every copy", required=True),
+        Field("id", "text", "topic/partition/offset of the click: equal in every copy", required=True),
         Field("user_id", "id", "the account", required=True),
         Field("visitor_id", "id", "the browser, where the click says so"),
         Field("session_id", "id", "the visit, where the click says so"),

@@ -23,7 +23,7 @@ WORDS = """
     x \u00e9 EUR eur EURO EU \u00c9UR \uff25\uff35\uff32 DE DEU \u65e5\u672c
     page_view purchase paid GOLD gold a/b a"b a\\b \x7f \ufeff \ufffd \uffff
 """.split()
-LIMITS = (2, 32, 64, 320, 1024, 2048, 4096)
+LIMITS = (2, 32, 64, 256, 320, 1024, 2048, 4096)
 TEXTS = (
     *("", " ", "EUR\n", "E R", " 2025-10-09", "2025-10-09 08:53:20", "a\nb", "a\0b", "\x1f"),
     *(character * (limit + more) for limit in LIMITS for more in (0, 1) for character in "x\u00e9\U0001f600"),

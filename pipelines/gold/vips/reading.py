@@ -149,7 +149,7 @@ def _text_flaw(field: Field) -> Column:
     flaw = (
         F.when(text.isNull(), None)
         .when(~fits, "wrong_type")
-        .when(F.length(text) > field.max_length, "too_long")
+        .when(F.length(text) > field.longest, "too_long")
         .when(F.instr(text, "\0") > 0, "bad_character")
     )
     return flaw.when(~text.isin(*field.choices), "unknown_choice") if field.choices else flaw

@@ -8,9 +8,10 @@ import pytest
 from pipelines.connectors.ledger import Entry, newest_entry
 from pipelines.connectors.names import ATTRIBUTE_ORDERS
 from pipelines.connectors.postgres import open_connection
+from pipelines.contracts.fields import MAX_ID_CHARACTERS, MAX_TEXT_CHARACTERS
 from pipelines.errors import LakeError, ServiceError
 from pipelines.gold.attribution.shares import Shares
-from pipelines.gold.attribution.touches import MICROS
+from pipelines.gold.attribution.touches import LONGEST_NAME, MICROS
 from pipelines.runtime.attribution import keeper
 from pipelines.runtime.attribution.book import Taken, replace_shares
 from pipelines.runtime.attribution.clock import moment
@@ -194,12 +195,19 @@ def test_a_refund_takes_back_what_other_look_backs_credited(begin, tables, conne
 
 def test_no_order_is_too_odd_to_be_stored(begin, tables):
     """What the contract lets through, tables and their indexes must take."""
-    text = "".join(map(chr, random.Random(3).choices(range(0x4E00, 0x9FFF), k=1024)))
-    line = {"line_number": 1, "product_id": "p", "quantity": 10**6, "unit_price_minor": 10**15}
-    odd = message("o1", visitor_id=text, event_id=text, lines=[{**line, "category": text}])
+    drawn = random.Random(3)
+    text = "".join(map(chr, drawn.choices(range(0x4E00, 0x9FFF), k=MAX_TEXT_CHARACTERS)))
+    name = "".join(map(chr, drawn.choices(range(0x20000, 0x2A6DF), k=MAX_ID_CHARACTERS)))
+    line = {"line_number": 1, "product_id": name, "quantity": 10**6, "unit_price_minor": 10**15}
+    ids = {"visitor_id": name, "event_id": name}
+    odd = message(name, **ids, user_id=name, lines=[{**line, "category": text}])
     failed = message("o2", "payment_failed", offset=1, failure_reason=text)
-    touch = {**pair("o1"), "visitor_id": text, "event_id": text, "medium": text}
-    begin().write(entry(0), Taken(messages=[odd, failed], pairs=[touch]))
+    touch = {**pair(name), **ids, "medium": text, "source": text[:LONGEST_NAME]}
+    where = {"valid_from": START, "topic": "x" * 249, "partition": 0, "offset": 0, "is_deleted": False}
+    user = {**where, "user_id": name, "level": None, "gender": None, "country": None}
+    product = {**where, "product_id": name, "category": text, "price_minor": 1, "currency": "EUR"}
+    brought = {"users": [user], "products": [{**product, "commission_bp": None}]}
+    begin().write(entry(0), Taken(messages=[odd, failed], pairs=[touch], **brought))
     found = tables()
-    assert [row["net_minor"] for row in found["orders"] if row["order_id"] == "o1"] == [None]
-    assert [row["visitor_id"] for row in found["touchpoints"]] == [text]
+    assert [row["net_minor"] for row in found["orders"] if row["order_id"] == name] == [None]
+    assert [row["visitor_id"] for row in found["touchpoints"]] == [name]

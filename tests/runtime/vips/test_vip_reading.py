@@ -38,7 +38,7 @@ def sent(**changes) -> bytes:
 AVRO = encode_avro(click(occurred_at=NOW, user_id="u1"), CLICKS)
 LIKE_THE_PARSER = [
     sent(user_id="u1"), sent(user_id=12), sent(user_id=10**30), sent(user_id=1.5), sent(user_id=True),
-    sent(user_id={"a": 1}), sent(user_id=""), sent(visitor_id=""), sent(user_id="x" * 1025), sent(page_url=3),
+    sent(user_id={"a": 1}), sent(user_id=""), sent(visitor_id=""), sent(user_id="x" * 257), sent(page_url=3),
     sent(event_type="buy"), sent(user_agent="x" * 2049), sent(page_type="a\0b"), sent(occurred_at="nope"),
     sent(occurred_at="2026-05-01T14:00:00+02:00"), sent(occurred_at="2026-05-01 11:00"),
     sent(occurred_at="2026-05-01"),
