@@ -1,8 +1,10 @@
 """What an aggregate reads of an event: which events count, and which value of theirs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import reduce
 from typing import Any, Literal
 
 import msgspec
@@ -11,9 +13,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.contracts.vocabulary import EVENT_TYPES
+from pipelines.errors import SettingsError
+from pipelines.gold.features.event import EVENT, ORDER_KINDS
+
 Event = Mapping[str, Any]
 """A row of `EVENT`, times in UTC microseconds."""
 Kind = Literal["integer", "text"]
+KINDS_OF_EVENTS = frozenset({*EVENT_TYPES, *ORDER_KINDS.values()})
 _TYPES: dict[Kind, pa.DataType] = {"integer": pa.int64(), "text": pa.string()}
 _INT64 = range(-(2**63), 2**63)
 
@@ -21,7 +28,10 @@ _INT64 = range(-(2**63), 2**63)
 class Value(ABC):
     """One value of an event, or none."""
 
-    kind: Kind
+    @property
+    @abstractmethod
+    def kind(self) -> Kind:
+        """What sort of value it is."""
 
     @property
     def type(self) -> pa.DataType:
@@ -44,10 +54,16 @@ class Value(ABC):
 
 @dataclass(frozen=True)
 class Field(Value):
-    """A column of the events."""
+    """A column of the events. Raises `SettingsError` when they have no such column."""
 
     name: str
-    kind: Kind = "integer"
+
+    def __post_init__(self) -> None:
+        _check(self.name, EVENT.names, "column of the events")
+
+    @property
+    def kind(self) -> Kind:
+        return "text" if EVENT.field(self.name).type == pa.string() else "integer"
 
     @property
     def reads(self) -> str:
@@ -93,30 +109,57 @@ class Property(Value):
 
 @dataclass(frozen=True)
 class Where:
-    """Which events count: of one of these kinds (none named: of any), with these values in text columns."""
+    """Which events count: of one of these kinds (none named: of any), and with all of these values.
+
+    `one | other` lets through what either does. Raises `SettingsError` for a kind or column there is not.
+    """
 
     kinds: tuple[str, ...] = ()
-    equal: tuple[tuple[str, str], ...] = ()
+    equal: tuple[tuple[Value, str | int], ...] = ()
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            _check(kind, KINDS_OF_EVENTS, "kind of event")
+
+    def __or__(self, other: "Where") -> "Where":
+        return Either(of=(self, other))
 
     @property
     def reads(self) -> set[str]:
         """The columns that it looks at."""
-        return ({"kind"} if self.kinds else set()) | {name for name, _ in self.equal}
+        return ({"kind"} if self.kinds else set()) | {value.reads for value, _ in self.equal}
 
     def holds(self, event: Event) -> bool:
         """Whether the event counts."""
         if self.kinds and event["kind"] not in self.kinds:
             return False
-        return all(event.get(name) == wanted for name, wanted in self.equal)
+        return all(value.of(event) == wanted for value, wanted in self.equal)
 
     def of_rows(self, events: pa.Table) -> npt.NDArray[np.bool_]:
         """Whether each row counts."""
         found = np.ones(events.num_rows, bool)
         if self.kinds:
             found &= _bools(pc.is_in(events["kind"], pa.array(self.kinds)))
-        for name, wanted in self.equal:
-            found &= _bools(pc.equal(events[name], wanted))
+        for value, wanted in self.equal:
+            found &= _bools(pc.equal(value.of_rows(events), wanted))
         return found
+
+
+@dataclass(frozen=True)
+class Either(Where):
+    """What any of several lets through."""
+
+    of: tuple[Where, ...] = ()
+
+    @property
+    def reads(self) -> set[str]:
+        return {name for one in self.of for name in one.reads}
+
+    def holds(self, event: Event) -> bool:
+        return any(one.holds(event) for one in self.of)
+
+    def of_rows(self, events: pa.Table) -> npt.NDArray[np.bool_]:
+        return reduce(np.logical_or, (one.of_rows(events) for one in self.of))
 
 
 def kinds(*names: str) -> Where:
@@ -124,10 +167,22 @@ def kinds(*names: str) -> Where:
     return Where(kinds=names)
 
 
+def equal(value: Value | str, wanted: str | int) -> Where:
+    """Events with this value in a column, or of a property."""
+    return Where(equal=((Field(value) if isinstance(value, str) else value, wanted),))
+
+
 ANY = Where()
 
 
-def _bools(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+def _check(name: str, known: Collection[str], what: str) -> None:
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"they are {', '.join(sorted(known))}."
+        raise SettingsError(f"feature sets: there is no {what} `{name}`; {hint}")
+
+
+def _bools(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     return np.asarray(_one(pc.fill_null(column, False)).to_numpy(zero_copy_only=False), bool)
 
 

@@ -11,7 +11,7 @@ from pipelines.gold.features.aggregates.sums import Count, Mean, Seen, Sum
 from pipelines.gold.features.aggregates.top import Top
 from pipelines.gold.features.event import EVENT
 from pipelines.gold.features.feature_set import Entity, Feature, FeatureSet, Ratio, Ttl
-from pipelines.gold.features.values import Property, Where, kinds
+from pipelines.gold.features.values import Field, Property, Where, equal, kinds
 from pipelines.gold.features.windows import LAST_DAY, LAST_HOUR, LAST_WEEK, LIFETIME
 
 DAY = 86_400_000_000
@@ -26,7 +26,7 @@ EVERYTHING = FeatureSet(
     features=(
         Feature("events", Count(), "events", BOTH),
         Feature("views", Count(kinds("product_view")), "views", BOTH),
-        Feature("signed_in", Seen(Where(("sign_in",), (("element", "b"),))), "signed in", BOTH),
+        Feature("signed_in", Seen(Where(("sign_in",), ((Field("element"), "b"),))), "signed in", BOTH),
         Feature("spent", Sum("price_minor", kinds("purchase")), "spent", BOTH),
         Feature("price", Mean("price_minor"), "mean price", BOTH),
         Feature("cheapest", Min("price_minor"), "least price", BOTH),
@@ -37,6 +37,7 @@ EVERYTHING = FeatureSet(
         Feature("favourite", Top("category", sample=3), "category", BOTH),
         Feature("recency", SinceLast(kinds("product_view")), "since the last view", BOTH),
         Feature("age", SinceFirst(), "since the first event", BOTH),
+        Feature("odd", Count(equal("element", "b") | equal(Property("gift.pieces"), 3)), "odd ones", BOTH),
         Feature("gifts", Sum(Property("gift.pieces")), "gifts", BOTH),
     ),
     ratios=(

@@ -13,7 +13,7 @@ from pipelines.gold.features.aggregates.sums import Sum
 from pipelines.gold.features.hashing import estimated, hash_of, hashes_of
 from pipelines.gold.features.monoids import Columns, Element, Indices, Monoid
 from pipelines.gold.features.monoids.samples import LowestHashes, Numbers
-from pipelines.gold.features.values import ANY, Event, Field, Value, Where
+from pipelines.gold.features.values import ANY, Event, Value, Where
 
 SAMPLE = 256
 
@@ -22,9 +22,10 @@ class Distinct(Sum):
     """How many different texts: exact below `sample`, beyond it estimated to 1/sqrt(sample)."""
 
     type = pa.int64()
+    _of = "text"
 
     def __init__(self, value: Value | str, where: Where = ANY, *, sample: int = SAMPLE) -> None:
-        super().__init__(Field(value, "text") if isinstance(value, str) else value, where)
+        super().__init__(value, where)
         self.sample = sample
 
     @cached_property

@@ -21,6 +21,7 @@ class First(Sum):
     """The value of the first event that has it, by occurred_at, then event_id; null of none."""
 
     _monoid: type[Earliest] = Earliest
+    _of = None
 
     @cached_property
     def monoid(self) -> Monoid:  # type: ignore[override]

@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.errors import SettingsError
 from pipelines.gold.features.aggregates import Aggregate, Lifted, Moments
 from pipelines.gold.features.monoids import Columns, Element, Monoid
 from pipelines.gold.features.monoids.add import Add
-from pipelines.gold.features.values import ANY, Event, Field, Value, Where
+from pipelines.gold.features.values import ANY, Event, Field, Kind, Value, Where
 
 
 class Count(Aggregate):
@@ -49,10 +50,16 @@ class Sum(Aggregate):
 
     monoid: Monoid = Add()
     type = pa.int64()
+    _of: Kind | None = "integer"
 
     def __init__(self, value: Value | str, where: Where = ANY) -> None:
+        """Raises `SettingsError` when it is a value of another kind than this aggregate takes."""
         super().__init__(where)
         self.value = Field(value) if isinstance(value, str) else value
+        if self._of not in (None, self.value.kind):
+            raise SettingsError(
+                f"feature sets: {type(self).__name__} takes a value of kind {self._of}; {self.value} is not."
+            )
 
     @property
     def reads(self) -> set[str]:

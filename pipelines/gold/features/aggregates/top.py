@@ -12,7 +12,7 @@ from pipelines.gold.features.aggregates.sums import Sum
 from pipelines.gold.features.hashing import hash_of, hashes_of
 from pipelines.gold.features.monoids import Columns, Element, Monoid
 from pipelines.gold.features.monoids.samples import LowestCounts
-from pipelines.gold.features.values import ANY, Event, Field, Value, Where
+from pipelines.gold.features.values import ANY, Event, Value, Where
 
 SAMPLE = 64
 
@@ -24,9 +24,10 @@ class Top(Sum):
     """
 
     type = pa.string()
+    _of = "text"
 
     def __init__(self, value: Value | str, where: Where = ANY, *, sample: int = SAMPLE) -> None:
-        super().__init__(Field(value, "text") if isinstance(value, str) else value, where)
+        super().__init__(value, where)
         self.sample = sample
 
     @cached_property
