@@ -4,7 +4,6 @@ A driver takes the lease when its query starts. Each transaction holds the lease
 that was thought dead, and comes back after another took over, is refused and changes nothing.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
-from pipelines.contracts.positions import Vector, nested
+from pipelines.contracts.positions import Vector, flat, nested
 from pipelines.errors import LakeError
 
 
@@ -67,8 +66,8 @@ def newest_entry(cursor: Cursor, query: str) -> Entry | None:
     found = cursor.fetchone()
     if found is None:
         return None
-    query_id, batch_id, nested, watermark = found
-    return Entry(query_id, batch_id, _flat(nested), watermark)
+    query_id, batch_id, stored, watermark = found
+    return Entry(query_id, batch_id, flat(stored), watermark)
 
 
 def write_entry(cursor: Cursor, query: str, entry: Entry) -> None:
@@ -86,11 +85,3 @@ def write_entry(cursor: Cursor, query: str, entry: Entry) -> None:
             "watermark": entry.watermark,
         },
     )
-
-
-def _flat(stored: Mapping[str, Mapping[str, int]]) -> Vector:
-    return {
-        (topic, int(partition)): offset
-        for topic, partitions in stored.items()
-        for partition, offset in partitions.items()
-    }

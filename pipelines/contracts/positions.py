@@ -62,6 +62,15 @@ def nested(vector: Vector) -> dict[str, dict[str, int]]:
     return found
 
 
+def flat(positions: Mapping[str, Mapping[str, int]]) -> dict[tuple[str, int], int]:
+    """The vector of what `nested` gives."""
+    return {
+        (topic, int(partition)): offset
+        for topic, partitions in positions.items()
+        for partition, offset in partitions.items()
+    }
+
+
 class _Metadata(msgspec.Struct):
     query: str
     batch_id: int

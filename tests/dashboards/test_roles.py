@@ -71,7 +71,7 @@ def test_the_dashboard_role_reads_every_view_and_each_is_a_barrier_that_says_its
 
 def test_the_dashboard_role_reads_no_table(shop, role):
     asked(shop, "create table public.customers (name text)")
-    tables = relations(shop, "gold", "ops", "public")
+    tables = relations(shop, "gold", "features", "ops", "public")
     assert len(tables) > 20
     for table in tables:
         with pytest.raises(InsufficientPrivilege):
@@ -106,9 +106,10 @@ def test_the_writer_fills_tables_and_does_not_make_or_look_like_the_owner(shop, 
         asked(writer, "delete from ops.migrations")
 
 
-def test_the_scorer_reads_gold_and_no_more(shop, role):
+def test_the_scorer_reads_gold_and_features_and_no_more(shop, role):
     scorer = role("scorer")
     assert asked(scorer, "select count(*) from gold.orders") == [(8,)]
+    assert asked(scorer, "select count(*) from features.batches") == [(0,)]
     for statement in ("delete from gold.orders", "select * from ops.ledger", "create temporary table t ()"):
         with pytest.raises(InsufficientPrivilege):
             asked(scorer, statement)
@@ -128,8 +129,10 @@ def test_doing_it_twice_changes_nothing_and_a_new_password_counts(shop, role, pa
 
 def test_what_later_migrations_make_is_readable_as_before(shop, role):
     asked(shop, "create view dashboard.later as select 7; create table gold.later (a integer)")
+    asked(shop, "create table features.later (a integer)")
     assert rows_of(role("dashboard"), "dashboard", "later") == [(7,)]
-    assert rows_of(role("scorer"), "gold", "later") == []
+    for schema in ("gold", "features"):
+        assert rows_of(role("scorer"), schema, "later") == []
     with pytest.raises(InsufficientPrivilege):
         rows_of(role("dashboard"), "gold", "later")
 
@@ -138,7 +141,7 @@ def test_an_owner_who_may_make_no_roles_is_told_in_one_line_and_has_its_tables(s
     asked(shop, "create role plain login password 'plain'; grant plain to current_user")
     try:
         asked(shop, f"grant create on database {shop.database} to plain")
-        asked(shop, "drop schema gold, dashboard, ops cascade")
+        asked(shop, "drop schema features, gold, dashboard, ops cascade")
         plain = replace(shop, user="plain", password="plain")
         with structlog.testing.capture_logs() as logs, connect(plain) as connection:
             assert prepare_database(connection, passwords=passwords)[0] == packaged_migrations()[0].name
