@@ -1,10 +1,11 @@
 """Comparing the book in Postgres, row by row, with what plain Python makes of the records in Kafka."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from psycopg2.extensions import cursor as Cursor
 
 from pipelines.connectors.kafka_reader import records_between
@@ -21,6 +22,7 @@ from pipelines.runtime.attribution.arrivals import Arrived, Cuts, cuts_of, late_
 from pipelines.runtime.attribution.clock import micros, minute_of
 from pipelines.runtime.attribution.stored import BOOK, Row, differences, stored_rows
 from pipelines.runtime.attribution.truth_check import TruthResult, compare_with_truth
+from pipelines.silver.oracle import Oracle
 from pipelines.silver.reading import RecordReader
 
 _TABLES = ("silver.orders", "silver.events", "silver.users", "silver.products")
@@ -75,26 +77,29 @@ def compare_attribution(
     address: PostgresAddress,
     look_back_seconds: int,
     late_seconds: int,
+    settled: bool = False,
     truth: Path | None = None,
 ) -> AttributionResult:
     """Compare the book with the oracle's, and first clicks with the simulator's file `truth`.
 
     Reads Kafka from its beginning up to the book's position; holds all rows in memory. What retention
-    has removed, other look-backs and fitted models are left out. Raises `LakeError` before the first batch.
+    has removed, other look-backs and fitted models are left out; so are late orders, unless `settled`
+    says that all orders were settled when silver had reached that position. Raises `LakeError` before
+    the first batch.
     """
     with connect(address, read_only=True) as connection, connection, connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read")
         book = _book(cursor)
-    cuts, arrived, records = cuts_of(names), list[Arrived](), 0
-    for record in records_between(bootstrap, {}, book.entry.positions):
-        arrived += _rows(reader, record, cuts)
-        records += 1
+    given = records_between(bootstrap, {}, book.entry.positions)
+    records, arrived = _in_silver(reader, given) if settled else _in_batches(reader, given, cuts_of(names))
     oracle = AttributionOracle(look_back_seconds=look_back_seconds)
     for batch, table, row in arrived:
         oracle.take(table, row, batch=batch)
     watermark = None if book.entry.watermark is None else micros(book.entry.watermark)
     expected = oracle.tables(watermark=watermark)
-    late = late_orders(arrived, look_back_seconds=look_back_seconds, late_seconds=late_seconds)
+    late = set[str]()
+    if not settled:
+        late = late_orders(arrived, look_back_seconds=look_back_seconds, late_seconds=late_seconds)
     compared = _Compared(
         late, book.kept_since, look_back_seconds, [*expected["orders"], *book.tables["orders"]]
     )
@@ -115,6 +120,37 @@ def _book(cursor: Cursor) -> _Book:
     cursor.execute("select table_name, kept_since from gold.retention")
     kept_since = {str(name): micros(since) for name, since in cursor}
     return _Book(entry, {table: stored_rows(cursor, table) for table in BOOK}, kept_since)
+
+
+def _in_silver(reader: RecordReader, records: Iterable[KafkaRecord]) -> tuple[int, list[Arrived]]:
+    """How many records, and the rows that they leave in silver: all are known when one is settled."""
+    silver, count = Oracle(reader), 0
+    for record in records:
+        silver.take(record)
+        count += 1
+    tables = silver.tables()
+    return count, [Arrived(0, table, row) for table in _TABLES for row in _plain_rows(tables[table])]
+
+
+def _plain_rows(table: pa.Table) -> list[Row]:
+    """The rows, times in UTC microseconds."""
+    times = {field.name for field in table.schema if pa.types.is_timestamp(field.type)}
+    plain = {
+        name: table[name].cast(pa.int64()) if name in times else table[name] for name in table.column_names
+    }
+    rows: list[Row] = pa.table(plain).to_pylist()
+    return rows
+
+
+def _in_batches(
+    reader: RecordReader, records: Iterable[KafkaRecord], cuts: Cuts
+) -> tuple[int, list[Arrived]]:
+    """How many records, and their rows, each with the batch of the stream that it came in."""
+    found, count = list[Arrived](), 0
+    for record in records:
+        found += _rows(reader, record, cuts)
+        count += 1
+    return count, found
 
 
 def _rows(reader: RecordReader, record: KafkaRecord, cuts: Cuts) -> Iterator[Arrived]:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pipelines.errors import ServiceError
@@ -52,6 +53,18 @@ class Child:
             raise ServiceError(
                 f"{self.name} ended with exit code {self.exit_code}; {self.log} ends:\n{tail(self.log)}"
             )
+
+    def require_success(self, *, within_seconds: float) -> None:
+        """Wait for its end. Raises `ServiceError` with the end of its log when that is none or not well."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(within_seconds)
+        if self.exit_code != 0:
+            how = (
+                f"did not end within {within_seconds:.0f} s"
+                if self.running
+                else f"ended with exit code {self.exit_code}"
+            )
+            raise ServiceError(f"{self.name} {how}; {self.log} ends:\n{tail(self.log)}")
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM; harmless when it has ended."""

@@ -1,18 +1,61 @@
 """Comparing what a demo has left with what plain Python makes of Kafka's records."""
 
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.connectors.names import Names
 from pipelines.contracts.positions import Vector
 from pipelines.runtime.attribution.oracle_check import compare_attribution
+from pipelines.runtime.demo.answers import read_json
+from pipelines.runtime.demo.children import Child
 from pipelines.runtime.demo.progress import silver_positions
 from pipelines.runtime.embedded.endpoints import Endpoints
+from pipelines.runtime.embedded.progress import Progress
 from pipelines.runtime.reading import record_reader
 from pipelines.runtime.streams.oracle_check import compare_with_oracle
 from pipelines.settings import Settings
 
 _ORACLE_RECORDS = 500_000
+_SETTLE_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Rows of the lake; the book as the stream has left it; the book after the daily job."""
+
+    rows: dict[str, Any]
+    credits: dict[str, Any]
+    settled: dict[str, Any]
+
+
+def compare_all(
+    settings: Settings,
+    services: Endpoints,
+    *,
+    since: Vector,
+    truth: Path | None,
+    settling: AbstractContextManager[Child],
+    tell: Progress,
+) -> Comparisons:
+    """Compare the lake and the book at rest with the oracles, and let `settling` run between.
+
+    What would be too much for the oracles is skipped, and then nothing is settled. Raises `ServiceError`
+    when the settlement fails.
+    """
+    tell("check", "comparing every credit with a plain-Python oracle's, and with the truth")
+    credited = compare_credits(settings, services, truth=truth, settled=False)
+    if "skipped" in credited:
+        return Comparisons(compare_rows(settings, services, since=since), credited, credited)
+    with settling as job:
+        tell("check", "settling late orders; comparing every row with a plain-Python oracle's")
+        rows = compare_rows(settings, services, since=since)
+        job.require_success(within_seconds=_SETTLE_SECONDS)
+        done = read_json(job.last_line())
+    tell("check", "comparing every credit again, late orders and all")
+    settled = compare_credits(settings, services, truth=truth, settled=True)
+    return Comparisons(rows, credited, {**settled, "job": done})
 
 
 def compare_rows(settings: Settings, services: Endpoints, *, since: Vector) -> dict[str, Any]:
@@ -25,8 +68,13 @@ def compare_rows(settings: Settings, services: Endpoints, *, since: Vector) -> d
     return compare_with_oracle(reader, names, bootstrap=services.kafka, since=since).as_data()
 
 
-def compare_credits(settings: Settings, services: Endpoints, *, truth: Path | None) -> dict[str, Any]:
-    """Every row of the book of orders, and first clicks with the simulator's file `truth`."""
+def compare_credits(
+    settings: Settings, services: Endpoints, *, truth: Path | None, settled: bool
+) -> dict[str, Any]:
+    """Every row of the book of orders, and first clicks with the simulator's file `truth`.
+
+    Late orders are left out before the book is `settled`.
+    """
     names = _names(settings)
     skipped = _skipped(names)
     if skipped:
@@ -38,6 +86,7 @@ def compare_credits(settings: Settings, services: Endpoints, *, truth: Path | No
         address=services.postgres.address(),
         look_back_seconds=settings.attribution.look_back_seconds,
         late_seconds=settings.attribution.late_seconds,
+        settled=settled,
         truth=truth if truth is not None and truth.exists() else None,
     )
     return found.as_data()

@@ -1,11 +1,12 @@
 """The demo's report and its checks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines.connectors.names import Names
+from pipelines.runtime.demo.comparisons import Comparisons
 from pipelines.runtime.demo.progress import first_silver_row
 from pipelines.runtime.demo.run import DemoRun
 from pipelines.runtime.embedded.versions import service_versions
@@ -40,8 +41,9 @@ def build_report(run: DemoRun, names: Names) -> dict[str, Any]:
         "freshness": freshness_summary(address, since=run.started_at),
         "freshness_after_warm_up": freshness_summary(address, since=(first or run.started_at) + _WARM_UP),
         "conservation": run.conservation,
-        "oracle": run.oracle,
-        "attribution": run.attribution,
+        "oracle": run.compared.rows,
+        "attribution": run.compared.credits,
+        "settled": run.compared.settled,
         "drills": run.drills,
         "checks": [{"name": c.name, "ok": c.ok, "seen": c.seen} for c in checks],
         "services": service_versions(run.services),
@@ -71,19 +73,23 @@ def _checks(run: DemoRun, summary: dict[str, Any]) -> list[Check]:
             _conservation_seen(run.conservation),
         ),
     ]
-    if "holds" in run.oracle:
-        found.append(
-            Check("every row is as plain Python makes it", run.oracle["holds"], _oracle_seen(run.oracle))
-        )
-    if "holds" in run.attribution:
-        found.append(Check("every credit is as plain Python gives it", *_attribution_seen(run.attribution)))
-    if run.attribution.get("truth"):
-        found.append(Check("the first click is the true one", *_truth_seen(run.attribution["truth"])))
+    found += _comparisons(run.compared)
     if run.drills["armed"]:
         found.append(_drills_check(run.drills))
     if "truth" in run.feed:
         found.append(_dead_letters_check(run.feed["sent_by_reason"], summary["dead_letters"]))
     return found
+
+
+def _comparisons(compared: Comparisons) -> Iterator[Check]:
+    if "holds" in compared.rows:
+        seen = _oracle_seen(compared.rows)
+        yield Check("every row is as plain Python makes it", compared.rows["holds"], seen)
+    for found, when in ((compared.credits, ""), (compared.settled, ", late ones settled")):
+        if "holds" in found:
+            yield Check(f"every credit is as plain Python gives it{when}", *_attribution_seen(found))
+        if found.get("truth"):
+            yield Check(f"the first click is the true one{when}", *_truth_seen(found["truth"]))
 
 
 def _oracle_seen(oracle: Mapping[str, Any]) -> str:
@@ -95,9 +101,8 @@ def _oracle_seen(oracle: Mapping[str, Any]) -> str:
 def _attribution_seen(found: Mapping[str, Any]) -> tuple[bool, str]:
     wrong = {name: one for name, one in found["tables"].items() if one["missing"] or one["extra"]}
     rows = sum(one["rows"] for one in found["tables"].values())
-    text = (
-        f"wrong: {wrong}" if wrong else f"{rows} rows of {found['orders']} orders, {found['late']} late ones"
-    )
+    left_out = f", {found['late']} late ones left out" if found["late"] else ""
+    text = f"wrong: {wrong}" if wrong else f"{rows} rows of {found['orders']} orders{left_out}"
     return not wrong, text
 
 

@@ -14,7 +14,7 @@ from pipelines.contracts.positions import Vector
 from pipelines.errors import ServiceError
 from pipelines.runtime.demo.answers import page_answers, read_fresh, read_json, read_json_file
 from pipelines.runtime.demo.children import Child
-from pipelines.runtime.demo.comparisons import compare_credits, compare_rows
+from pipelines.runtime.demo.comparisons import Comparisons, compare_all
 from pipelines.runtime.demo.drills import CRASHES, drill_report, with_crashes
 from pipelines.runtime.demo.plan import DemoPlan
 from pipelines.runtime.demo.progress import Tally, attribution_backlog, backlog, silver_positions, tally
@@ -52,8 +52,7 @@ class DemoRun:
     feed_said: str
     left_behind: Mapping[str, int]
     conservation: Mapping[str, Any]
-    oracle: Mapping[str, Any]
-    attribution: Mapping[str, Any]
+    compared: Comparisons
     drills: Mapping[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -110,7 +109,7 @@ class Demo:
                 self._watch(feed, streams, services, started_at)
                 left_behind = self._drain(streams, services, started_at)
             answers = page_answers(url)
-            oracle, attribution = self._check(streams, services)
+            compared = self._check(streams, services)
             return DemoRun(
                 started_at=started_at,
                 services=services,
@@ -121,8 +120,7 @@ class Demo:
                 feed_said=tail(feed.log, lines=1) if feed.exit_code else "",
                 left_behind=left_behind,
                 conservation=read_json_file(self._check_file),
-                oracle=oracle,
-                attribution=attribution,
+                compared=compared,
                 drills=self._drills(streams),
                 seconds=self._seconds,
             )
@@ -134,16 +132,20 @@ class Demo:
             services.kafka, topics, partitions=kafka.partitions, max_message_bytes=kafka.max_message_bytes
         )
 
-    def _check(self, streams: StreamsChild, services: Endpoints) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _check(self, streams: StreamsChild, services: Endpoints) -> Comparisons:
         """Stop the driver, which then checks conservation, and compare lake and book with the oracles."""
         self._tell("check", "comparing every bronze position with its fate")
         streams.stop(grace_seconds=_CHECK_SECONDS)
-        self._tell("check", "comparing every row with a plain-Python oracle's")
-        found = compare_rows(self._settings, services, since=self._covered_before)
-        self._tell("check", "comparing every credit with a plain-Python oracle's, and with the truth")
-        credited = compare_credits(self._settings, services, truth=self._plan.truth)
+        found = compare_all(
+            self._settings,
+            services,
+            since=self._covered_before,
+            truth=self._plan.truth,
+            settling=self._child("settlement", "run", "settle_attribution", "--all"),
+            tell=self._tell,
+        )
         self._mark("checked")
-        return found, credited
+        return found
 
     def _drills(self, streams: StreamsChild) -> dict[str, Any]:
         armed = CRASHES if self._plan.crashes else ()
