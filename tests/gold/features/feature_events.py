@@ -1,6 +1,7 @@
 """Feature events of real records: of the simulated shop, and of samples through their mappings."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pipelines.connectors.mapping import load_mapping, open_files
@@ -10,7 +11,6 @@ from pipelines.settings import conf_dir
 from pipelines.settings.traffic import load_traffic_rules
 from pipelines.silver.enrichment import Enrichment
 from pipelines.silver.reading import RecordReader
-from tests.connectors.test_mapping_shipped import DATA
 from tests.simulator.runs import START, run_shop
 
 Rows = list[dict[str, Any]]
@@ -27,9 +27,9 @@ def shop_events() -> Rows:
 
 
 @cache
-def mapped_events(mapping: str, file: str) -> Rows:
+def mapped_events(mapping: str, path: Path) -> Rows:
     """What the sample becomes through the mapping; rows that are no records are left out."""
-    with open_files(load_mapping(mapping, folder=conf_dir() / "mappings"), [DATA / file]) as files:
+    with open_files(load_mapping(mapping, folder=conf_dir() / "mappings"), [path]) as files:
         return _events([(one.topic, one.key, one.value, _YEARS_LATER) for one in files.records()])
 
 
