@@ -119,10 +119,15 @@ def test_a_user_over_all_time_and_what_trails():
 
 
 def test_windows_begin_at_the_full_hop():
-    """An hour before 12:01:40 begins at 11:00: a view one second later counts, one 400 s earlier does not."""
-    rows = [event(1, "product_view", -4_000, "p", 1), event(2, "product_view", -3_599, "p", 2)]
-    found = values_before(LATER, "user", rows)
-    assert (found["views_1h"], found["view_price_sum_1h"], found["views_24h"]) == (1, 2, 2)
+    """An hour before 12:08:20 begins at 11:05: a view a second later counts, one a second earlier does not."""
+    five_past = 300 - 3600
+    rows = [
+        event(1, "product_view", five_past - 1, "p", 1),
+        event(2, "product_view", five_past, "p", 2),
+        event(3, "product_view", five_past + 1, "p", 4),
+    ]
+    found = values_before(event(9, "search", 500, "p", 0), "user", rows)
+    assert (found["views_1h"], found["view_price_sum_1h"], found["views_24h"]) == (2, 6, 3)
 
 
 @pytest.mark.parametrize("name", ["session", "session_product", "user", "user_product", "product"])
