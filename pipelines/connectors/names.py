@@ -7,6 +7,7 @@ LAND_BRONZE = "land_bronze"
 CLEAN_SILVER = "clean_silver"
 ATTRIBUTE_ORDERS = "attribute_orders"
 ROUTE_VIPS = "route_vips"
+UPDATE_FEATURES = "update_features"
 """Names of the streaming queries: of their checkpoints, positions and metrics."""
 
 VIP_DEAD_LETTERS = "vip_dead_letters"

@@ -118,6 +118,13 @@ class Attribution(_Section, frozen=True):
     keep_minutes_hours: Count
 
 
+class Features(_Section, frozen=True):
+    """The pace of the query that keeps every feature set. `max_mib` bounds the files of one batch."""
+
+    trigger_seconds: Pace
+    max_mib: Count
+
+
 class Marts(_Section, frozen=True):
     """What sessions, paths and cohorts are; another gap or number of steps makes all days anew."""
 
@@ -227,6 +234,7 @@ class Settings(_Section, frozen=True):
     bronze: Stream
     silver: TableStream
     attribution: Attribution
+    features: Features
     marts: Marts
     vip: Vip
     bindings: list[Binding]

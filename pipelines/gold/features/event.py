@@ -7,6 +7,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from pipelines.contracts.positions import Vector
 from pipelines.contracts.topics import all_topics
 
 ORDER_KINDS = {
@@ -65,6 +66,11 @@ def of_tables(rows: Mapping[str, DataFrame]) -> DataFrame:
     return first
 
 
+def between(events: DataFrame, *, since: Vector, until: Vector) -> DataFrame:
+    """The events from the one vector of positions, which is included, to the other, which is not."""
+    return events.where(_below(until) & ~_below(since))
+
+
 def of_row(table: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
     """A silver row, times in UTC microseconds, as a feature event; None when its table has no part."""
     if table not in TABLES:
@@ -81,6 +87,14 @@ def of_row(table: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
 def table_of(events: Iterable[Mapping[str, Any]]) -> pa.Table:
     """Feature events as one table."""
     return pa.Table.from_pylist([dict(one) for one in events], schema=EVENT)
+
+
+def _below(vector: Vector) -> Column:
+    here = F.lit(False)
+    for (topic, partition), offset in vector.items():
+        place = (F.col("topic") == topic) & (F.col("partition") == partition)
+        here = here | (place & (F.col("offset") < offset))
+    return here
 
 
 def _of_events(rows: DataFrame) -> DataFrame:

@@ -19,6 +19,11 @@ def partials_of(feature_set: FeatureSet, events: pa.Table) -> pa.Table:
     return folded(lifted(feature_set, events), by=[*feature_set.keys, TILE], parts=feature_set.parts)
 
 
+def no_partials(feature_set: FeatureSet) -> pa.Table:
+    """What no events add."""
+    return partial_schema(feature_set, feature_set.parts, with_tile=True).empty_table()
+
+
 def lifetimes(feature_set: FeatureSet, partials: pa.Table) -> pa.Table:
     """A row per entity of the partials: keys and the parts over all its time."""
     return folded(partials, by=feature_set.keys, parts=feature_set.lifetime_parts)

@@ -1,8 +1,11 @@
 """The Delta tables of a feature set, declared from its definition."""
 
+import msgspec
 import pyarrow as pa
 from pyspark.sql.pandas.types import from_arrow_type
 
+from pipelines.contracts.arrow import arrow_schema
+from pipelines.contracts.positions import Vector, nested
 from pipelines.contracts.tables import LONG, STRING, Column, TableSpec
 from pipelines.gold.features.feature_set import FeatureSet, Part
 from pipelines.gold.features.partials import TILE
@@ -33,6 +36,17 @@ def partials_table(feature_set: FeatureSet) -> TableSpec:
         ),
         skipping=(BATCH, TILE, feature_set.keys[0]),
     )
+
+
+def stamped(partials: pa.Table, spec: TableSpec, batch_id: int, positions: Vector) -> pa.Table:
+    """Rows of the table: partials with the batch that adds them and what it covers."""
+    covered = msgspec.json.encode(nested(positions)).decode()
+    made = {BATCH: pa.scalar(batch_id, pa.int64()), POSITIONS: pa.scalar(covered)}
+    columns = {name: pa.repeat(value, partials.num_rows) for name, value in made.items()}
+    rows = {
+        name: partials[name] if name in partials.column_names else columns[name] for name in spec.column_names
+    }
+    return pa.table(rows, schema=arrow_schema(spec))
 
 
 def _columns(part: Part) -> list[Column]:

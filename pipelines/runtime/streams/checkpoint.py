@@ -56,15 +56,23 @@ class LoggedBatch(NamedTuple):
 
 def logged_batch(spark: SparkSession, checkpoint: str, batch_id: int) -> LoggedBatch:
     """The plan of a batch of a query that reads Kafka. It is the same however often the batch is run."""
-    path = f"{checkpoint}/offsets/{batch_id}"
-    if is_local(path):
-        text = Path(path).read_text(encoding="utf-8")
-    else:
-        text = spark.read.text(path, wholetext=True).collect()[0][0]
-    _version, metadata, *sources = text.splitlines()
+    _version, metadata, *sources = _plan(spark, checkpoint, batch_id)
     millis = int(json.loads(metadata)["batchWatermarkMs"])
     watermark = datetime.fromtimestamp(millis / 1000, UTC) if millis else None
     return LoggedBatch(watermark, furthest(_offsets(source) for source in sources))
+
+
+def logged_sources(spark: SparkSession, checkpoint: str, batch_id: int) -> list[str]:
+    """Where each source of a planned batch ends, in the sources' own words; `-` before its first row."""
+    _version, _metadata, *sources = _plan(spark, checkpoint, batch_id)
+    return sources
+
+
+def _plan(spark: SparkSession, checkpoint: str, batch_id: int) -> list[str]:
+    path = f"{checkpoint}/offsets/{batch_id}"
+    if is_local(path):
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    return str(spark.read.text(path, wholetext=True).collect()[0][0]).splitlines()
 
 
 def _offsets(source: str) -> dict[tuple[str, int], int]:
