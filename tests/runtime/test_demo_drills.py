@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.errors import ServiceError
 from pipelines.runtime.demo import report
+from pipelines.runtime.demo.comparisons import Comparisons
 from pipelines.runtime.demo.drills import CRASHES, drill_report, with_crashes
 from pipelines.runtime.demo.run import DemoRun
 from pipelines.runtime.demo.streams_child import StreamsChild
@@ -117,8 +118,16 @@ class TestTheReport:
             feed_said="",
             left_behind={},
             conservation={"holds": True},
-            oracle={},
-            attribution={},
+            compared=Comparisons(
+                {},
+                {},
+                {
+                    "holds": False,
+                    "tables": {"orders": {"rows": 1, "missing": 1, "extra": 0}},
+                    "orders": 1,
+                    "late": 0,
+                },
+            ),
             drills=drills,
         )
         return {one.name: one for one in report._checks(run, {"tables": {"silver.events": 3}})}
@@ -132,6 +141,11 @@ class TestTheReport:
         check = self.crashes_check(CRASHES, restarts=1)
         assert check.ok
         assert check.seen == "5 of 5 crashes, the driver started again 1 times"
+
+    def test_it_fails_when_the_settled_book_is_wrong(self):
+        found = self.checks(drill_report((), (), restarts=0))
+        wrong = found["every credit is as plain Python gives it, late ones settled"]
+        assert (wrong.ok, "every credit is as plain Python gives it" in found) == (False, False)
 
     @pytest.mark.parametrize(
         ("fired", "restarts"), [(CRASHES[:-1], 1), (CRASHES, 0), ((), 0), ((*CRASHES, "x=kill"), 1)]
