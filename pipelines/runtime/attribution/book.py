@@ -28,7 +28,7 @@ from pipelines.runtime.attribution.crediting import (
 from pipelines.runtime.attribution.messages import enriched, messages_of, store_messages
 from pipelines.runtime.attribution.minutes import recount
 from pipelines.runtime.attribution.orders import finalise, minutes_of, order_row, replace_orders
-from pipelines.runtime.attribution.touchpoints import store_touches, touches_of
+from pipelines.runtime.attribution.touchpoints import batches_of, store_settled, store_touches, touches_of
 from pipelines.runtime.attribution.versions import store_versions
 
 _BOOK_LOCK = 0x626F6F6B  # "book"
@@ -93,11 +93,12 @@ def settle_orders(
     cursor.execute("select pg_advisory_xact_lock(%s)", (_BOOK_LOCK,))
     orders = sorted({one["order_id"] for one in taken.messages})
     failures = _failures(messages_of(cursor, orders))
+    taken_by = batches_of(cursor, orders)
     for table in ("checkouts", "touchpoints"):
         _forget_covered(cursor, table, orders, covered)
     messages = enriched(cursor, taken.messages)
     store_messages(cursor, messages)
-    store_touches(cursor, taken.pairs, batch_id=None)
+    store_settled(cursor, taken.pairs, taken_by=taken_by)
     minutes = restate(cursor, orders, look_back_seconds=look_back_seconds, watermark=watermark)
     recount(cursor, orders=minutes, failures=failures | _failures(messages))
 

@@ -90,10 +90,13 @@ class BookKeeper:
         return False
 
     def _stored(self, cursor: Cursor, taken: Taken, batch_id: int) -> Written:
-        messages = messages_at(cursor, [_position(one) for one in taken.messages])
-        touches = touches_taken(cursor, [_position(one) for one in taken.pairs], batch_id=batch_id)
-        orders = sorted({one.order_id for one in messages})
-        return Written(messages, touches, credits_of(cursor, orders, look_back_seconds=self._look_back))
+        clicks, sent = ([_position(one) for one in some] for some in (taken.pairs, taken.messages))
+        # Rows are found by their orders: there is no index of positions.
+        orders = sorted({one["order_id"] for one in (*taken.messages, *taken.pairs)})
+        messages = messages_at(cursor, sent, orders=orders)
+        touches = touches_taken(cursor, clicks, orders=orders, batch_id=batch_id)
+        credited = sorted({one.order_id for one in messages})
+        return Written(messages, touches, credits_of(cursor, credited, look_back_seconds=self._look_back))
 
 
 def _position(one: Mapping[str, Any]) -> Position:

@@ -23,7 +23,8 @@ _READ = f"select {_QUOTED} from gold.checkouts where "  # noqa: S608 - constants
 _ADD = f"insert into gold.checkouts ({_QUOTED}) values %s on conflict do nothing"  # noqa: S608 - constants
 
 _AT_POSITIONS = """
-    (topic, partition, "offset") in (select * from unnest(%s::text[], %s::integer[], %s::bigint[]))
+    order_id = any(%s)
+    and (topic, partition, "offset") in (select * from unnest(%s::text[], %s::integer[], %s::bigint[]))
     order by ingested_at, topic, partition, "offset"
 """
 
@@ -84,10 +85,12 @@ def messages_of(cursor: Cursor, orders: Sequence[str]) -> list[OrderMessage]:
     return [_read(row) for row in cursor]
 
 
-def messages_at(cursor: Cursor, positions: Sequence[Position]) -> list[OrderMessage]:
-    """The messages that were first taken from these positions, by arrival."""
+def messages_at(
+    cursor: Cursor, positions: Sequence[Position], *, orders: Sequence[str]
+) -> list[OrderMessage]:
+    """The messages of these orders that were first taken from these positions, by arrival."""
     topics, partitions, offsets = ([one[n] for one in positions] for n in (1, 2, 3))
-    cursor.execute(_READ + _AT_POSITIONS, (topics, partitions, offsets))
+    cursor.execute(_READ + _AT_POSITIONS, (list(orders), topics, partitions, offsets))
     return [_read(row) for row in cursor]
 
 

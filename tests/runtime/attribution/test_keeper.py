@@ -13,7 +13,7 @@ from pipelines.errors import LakeError, ServiceError
 from pipelines.gold.attribution.shares import Shares
 from pipelines.gold.attribution.touches import LONGEST_NAME, MICROS
 from pipelines.runtime.attribution import keeper
-from pipelines.runtime.attribution.book import Taken, replace_shares
+from pipelines.runtime.attribution.book import Taken, replace_shares, settle_orders
 from pipelines.runtime.attribution.clock import moment
 from pipelines.runtime.attribution.keeper import BookKeeper
 from pipelines.runtime.attribution.minutes import PER_MINUTE, recount
@@ -118,6 +118,30 @@ def test_a_touch_is_told_by_the_batch_that_took_it_first(begin):
     again = Taken(messages=[message("o1", offset=1), message("o2", offset=2)], pairs=[pair("o1"), pair("o2")])
     assert [t.order_id for t in one.write(entry(1), again).touches] == ["o2"]
     assert [t.order_id for t in begin().write(entry(1), again).touches] == ["o2"]
+
+
+def settle(connection, taken):
+    covered = {("orders", 0): 100, ("clicks", 0): 100}
+    with connection, connection.cursor() as cursor:
+        settle_orders(cursor, taken, look_back_seconds=LOOK_BACK_SECONDS, watermark=None, covered=covered)
+
+
+def test_a_settlement_between_a_batch_and_its_repetition_takes_nothing_from_what_is_told(begin, connection):
+    """The lake has not heard of the batch when its driver dies after Postgres."""
+    written = begin().write(entry(0), PAID)
+    settle(connection, Taken(messages=PAID.messages, pairs=[*PAID.pairs, pair("o1", offset=1, ago=5)]))
+    again = begin().write(entry(0), PAID)
+    assert (again.messages, again.touches) == (written.messages, written.touches)
+    later = Taken(messages=[message("o1", offset=1)], pairs=[*PAID.pairs])
+    assert begin().write(entry(1), later).touches == []
+
+
+def test_a_touch_that_a_settlement_was_the_first_to_see_is_told_by_the_batch_that_takes_it(begin, connection):
+    """Silver may be ahead of attribution."""
+    settle(connection, PAID)
+    assert [t.event_id for t in begin().write(entry(0), PAID).touches] == ["e0"]
+    assert [t.event_id for t in begin().write(entry(0), PAID).touches] == ["e0"]
+    assert begin().write(entry(1), PAID).touches == []
 
 
 @pytest.mark.parametrize(("query_id", "batch"), [("q1", 2), ("another", 1)])
