@@ -22,7 +22,7 @@ NEEDED = {
     "simulate": ["--duration", "1"],
     "trace": ["order", "o1"],
 }
-READS_NO_SETTINGS = {"contract", "dashboards"}
+READS_NO_SETTINGS = {"contract", "dashboards", "features"}
 
 
 @pytest.fixture
@@ -70,6 +70,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "speed": (["replay", REES46, "--mapping", "rees46", "--speed", "fast"], "speed"),
     "negative rate": (["simulate", "--rate", "-1", "--duration", "1", "--out", "x.jsonl"], "rate"),
     "topic": (["contract", "click"], "there is no topic `click`"),
+    "feature set": (["features", "list", "--set", "users"], "there is no feature set `users`; the sets are "),
     "format": (["contract", "--format", "xml"], "'xml' is not one of"),
 }
 

@@ -119,7 +119,7 @@ def test_a_user_over_all_time_and_what_trails():
 
 
 def test_windows_begin_at_the_full_hop():
-    """An hour before 12:08:20 begins at 11:05: a view a second later counts, one a second earlier does not."""
+    """An hour before 12:08:20 begins at 11:05: a view a second later counts, one a second before does not."""
     five_past = 300 - 3600
     rows = [
         event(1, "product_view", five_past - 1, "p", 1),

@@ -1,6 +1,7 @@
 """What every feature set keeps to. Sets are found: a new one is held to it without an edit here."""
 
 import re
+from pkgutil import iter_modules
 from random import Random
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.gold.features import sets
 from pipelines.gold.features.event import EVENT
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.history import values_at
@@ -45,9 +47,14 @@ def test_names_are_names_in_every_store(feature_set: FeatureSet) -> None:
     assert [name for name in (*names, *columns, *tables) if len(name.encode()) > LONGEST] == []
 
 
+def test_each_set_is_named_as_its_file() -> None:
+    """So none can take another's place."""
+    files = [module.name for module in iter_modules(sets.__path__)]
+    assert sorted(all_sets()) == sorted(files)
+
+
 @every_set
 def test_it_says_what_it_is(feature_set: FeatureSet) -> None:
-    assert all_sets()[feature_set.name] is feature_set
     assert re.fullmatch(r"[a-z][a-z0-9_]*", feature_set.name)
     assert feature_set.version >= 1
     assert feature_set.meaning
