@@ -43,9 +43,13 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class Silver:
-    """The tables that attribution reads, and how far they reach into Kafka."""
+    """The tables that attribution reads, and how far they reach into Kafka.
+
+    `made` are all orders as `orders_made` gives them, kept by Spark once they are counted until `close`.
+    """
 
     orders: DataFrame
+    made: DataFrame
     touches: DataFrame
     owners: DataFrame
     users: DataFrame
@@ -59,8 +63,10 @@ class Silver:
         def table(name: str) -> DataFrame:
             return spark.read.format("delta").load(names.table(name))
 
+        orders = table("silver.orders")
         return cls(
-            orders=table("silver.orders"),
+            orders=orders,
+            made=orders_made(orders).persist(),
             touches=touches_of(table("silver.events")),
             owners=as_dataframe(all_views()["silver.visitor_user"], spark, table),
             users=table("silver.users"),
@@ -69,12 +75,15 @@ class Silver:
         )
 
     def made_since(self, days: int | None) -> DataFrame:
-        """Orders of the last days before the newest one (none: all), as `orders_made` gives them."""
-        made = orders_made(self.orders)
-        newest = made.agg(F.max("ordered_at")).first() if days is not None else None
+        """Orders of the last days before the newest one (none: all)."""
+        newest = self.made.agg(F.max("ordered_at")).first() if days is not None else None
         if newest is None or newest[0] is None or days is None:
-            return made
-        return made.where(F.col("ordered_at") >= F.lit(newest[0] - timedelta(days=days)))
+            return self.made
+        return self.made.where(F.col("ordered_at") >= F.lit(newest[0] - timedelta(days=days)))
+
+    def close(self) -> None:
+        """Let Spark forget what it keeps."""
+        self.made.unpersist()
 
 
 def settle(connection: Connection, silver: Silver, *, days: int | None, look_back_seconds: int) -> int:

@@ -1,6 +1,7 @@
 """All steps of the daily settlement, and bringing an emptied Postgres back."""
 
 import time
+from contextlib import closing
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
@@ -33,10 +34,12 @@ def settle_all(
     first batch, `ServiceError` when Postgres is away.
     """
     began = time.monotonic()
-    silver = Silver.of(spark, names)
-    if not silver.positions:
-        raise LakeError(f"{names.lake}: silver has no batch yet: run `clicklake run stream_lake` first.")
-    with connect(address, application="clicklake-settle") as connection:
+    with (
+        closing(Silver.of(spark, names)) as silver,
+        connect(address, application="clicklake-settle") as connection,
+    ):
+        if not silver.positions:
+            raise LakeError(f"{names.lake}: silver has no batch yet: run `clicklake run stream_lake` first.")
         migrate(connection)
         fits = fit_models(connection, silver, days=rules.fit_days)
         settled = settle(connection, silver, days=days, look_back_seconds=rules.look_back_seconds)
