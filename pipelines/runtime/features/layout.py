@@ -6,12 +6,13 @@ columns as they are, and the newest batch that added to the row.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import NamedTuple
 
 import pyarrow as pa
 
+from pipelines.contracts.topics import all_topics
 from pipelines.errors import SettingsError
 from pipelines.gold.features.feature_set import FeatureSet, Part
 from pipelines.gold.features.partials import TILE
@@ -19,6 +20,8 @@ from pipelines.gold.features.partials import TILE
 SCHEMA = "features"
 BATCH = "batch_id"
 _LONGEST_NAME = 63
+_KEY = "_key"
+_PLAIN_IDS = 2
 _TYPES = {
     pa.int64(): "bigint",
     pa.string(): "text",
@@ -54,9 +57,25 @@ class Stored(NamedTuple):
         return f"{SCHEMA}.{quoted(self.name)}"
 
     @property
-    def primary_key(self) -> tuple[str, ...]:
+    def index_name(self) -> str:
+        """The name of the index of what names a row."""
+        return quoted(self.name + _KEY)
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
         """The columns that name a row."""
         return (*self.keys, TILE) if self.is_tiled else self.keys
+
+    @property
+    def digested(self) -> frozenset[str]:
+        """Keys of which the index holds a digest: a row of it holds two ids in full, and no long text."""
+        ids = [key for key in self.keys if key in _ids()]
+        return frozenset(self.keys) - {*ids[:_PLAIN_IDS]}
+
+    @property
+    def indexed(self) -> str:
+        """What is unique, as a list of expressions."""
+        return ", ".join(digest(quoted(one)) if one in self.digested else quoted(one) for one in self.row_key)
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -66,7 +85,7 @@ class Stored(NamedTuple):
     def declared(self, column: Column) -> str:
         """The column as a table declares it; keys sort by code points, whatever the locale."""
         collation = ' collate "C"' if column.name in self.keys else ""
-        needed = " not null" if column.name in (*self.primary_key, BATCH) else ""
+        needed = " not null" if column.name in (*self.row_key, BATCH) else ""
         return f"{quoted(column.name)} {column.type}{collation}{needed}"
 
 
@@ -94,9 +113,21 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def listed(names: Sequence[str], *, of: str = "") -> str:
-    """Names as a list of columns, perhaps of a table."""
-    return ", ".join(f"{of}.{quoted(name)}" if of else quoted(name) for name in names)
+def listed(names: Sequence[str]) -> str:
+    """Names as a list of columns."""
+    return ", ".join(map(quoted, names))
+
+
+def digest(expression: str) -> str:
+    """The digest of a text."""
+    return f"md5({expression})"
+
+
+@cache
+def _ids() -> frozenset[str]:
+    """Columns that are ids, whose length is bounded for an index's sake."""
+    fields = [one for topic in all_topics().values() for one in (*topic.fields, *topic.lines)]
+    return frozenset(one.name for one in fields if one.kind == "id")
 
 
 def _table(feature_set: FeatureSet, name: str, hop: int, parts: tuple[Part, ...]) -> Stored:
@@ -114,10 +145,10 @@ def _table(feature_set: FeatureSet, name: str, hop: int, parts: tuple[Part, ...]
 
 def _check_names(feature_set: FeatureSet, names: Sequence[str]) -> None:
     for name in names:
-        if len(name.encode()) > _LONGEST_NAME:
+        if len(name.encode()) > _LONGEST_NAME - len(_KEY):
             raise SettingsError(
-                f"feature set {feature_set.name}: {name} is longer than the {_LONGEST_NAME} bytes "
-                "that Postgres takes for a name; shorten the name of the set or of the feature."
+                f"feature set {feature_set.name}: {name} is longer than {_LONGEST_NAME - len(_KEY)} bytes, "
+                "too long for a name in Postgres; shorten the name of the set or of the feature."
             )
         if names[1:].count(name) > 1:
             raise SettingsError(

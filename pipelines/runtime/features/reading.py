@@ -14,7 +14,7 @@ from pipelines.errors import LakeError
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.partials import TILE
 from pipelines.gold.features.scalar import Elements, State, Tile, merged
-from pipelines.runtime.features.layout import BATCH, Stored, quoted, tables_of
+from pipelines.runtime.features.layout import BATCH, Stored, digest, quoted, tables_of
 
 VISITOR, USER = "visitor_id", "user_id"
 _COVERED = ("batch_id", "positions::text", "is_exact")
@@ -160,13 +160,13 @@ def _rows_of(feature_set: FeatureSet, table: Stored, by_user: bool) -> str:
         f"stored.{quoted(name)}" if name in there else f"null::{type_}"
         for name, type_ in _values(feature_set).items()
     )
-    links, on = "", []
-    for number, key in enumerate(feature_set.keys):
-        if by_user and key == VISITOR:
-            links = f"join features.links as links on links.{USER} = wanted.key_{number} "
-            on.append(f"stored.{quoted(key)} = links.{VISITOR}")
-        else:
-            on.append(f"stored.{quoted(key)} = wanted.key_{number}")
+    asked = {key: f"wanted.key_{number}" for number, key in enumerate(feature_set.keys)}
+    links = ""
+    if by_user:
+        links = f"join features.links as links on links.{USER} = {asked[VISITOR]} "
+        asked[VISITOR] = f"links.{VISITOR}"
+    on = [f"stored.{quoted(key)} = {value}" for key, value in asked.items()]
+    on += [f"{digest(f'stored.{quoted(key)}')} = {digest(asked[key])}" for key in sorted(table.digested)]
     if table.is_tiled:
         on.append(f"stored.{TILE} between %(first_{table.hop})s and %(last_{table.hop})s")
     tile = f"stored.{TILE}" if table.is_tiled else "0::bigint"

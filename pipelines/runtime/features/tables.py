@@ -11,7 +11,7 @@ from pipelines.errors import LakeError
 from pipelines.gold.features.aggregates import Aggregate
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.partials import TILE
-from pipelines.runtime.features.layout import SCHEMA, Stored, listed, literal, tables_of
+from pipelines.runtime.features.layout import SCHEMA, Stored, literal, tables_of
 
 _COLUMNS = """
 select attname, format_type(atttypid, null)
@@ -116,7 +116,8 @@ def _made(feature_set: FeatureSet, table: Stored) -> str:
     )
     return (
         f"create table if not exists {table.address} "
-        f"({columns}, primary key ({listed(table.primary_key)})) with (fillfactor = {_ROOM}); "
+        f"({columns}) with (fillfactor = {_ROOM}); "
+        f"create unique index if not exists {table.index_name} on {table.address} ({table.indexed}); "
         f"comment on table {table.address} is {literal(grain)}"
     )
 

@@ -34,22 +34,28 @@ def _staged(table: Stored) -> str:
 
 @lru_cache(maxsize=256)
 def _staging(table: Stored) -> str:
-    """A table of the session's own, for the rows on their way; empty at the end of each transaction."""
+    """A table of the session's own for the rows on their way, without those of a call before.
+
+    They go by themselves when the transaction ends: `truncate` would write to the catalogue each time.
+    """
     columns = ", ".join(table.declared(column) for column in table.columns if column.name != BATCH)
-    return f"create temporary table if not exists {_staged(table)} ({columns}) on commit delete rows"
+    return (
+        f"create temporary table if not exists {_staged(table)} ({columns}) on commit delete rows; "
+        f"delete from {_staged(table)}"
+    )
 
 
 @lru_cache(maxsize=256)
 def _merge(table: Stored) -> str:
-    keys, names = listed(table.primary_key), listed((*table.primary_key, *table.values))
+    names = listed((*table.row_key, *table.values))
     changes = [
         *(change for part in table.parts for change in _changes(part)),
         f"{BATCH} = greatest(stored.{BATCH}, excluded.{BATCH})",
     ]
     return (
         f"insert into {table.address} as stored ({names}, {BATCH}) "
-        f"select {names}, %(batch)s from {_staged(table)} order by {keys} "
-        f"on conflict ({keys}) do update set {', '.join(changes)}"
+        f"select {names}, %(batch)s from {_staged(table)} order by {listed(table.row_key)} "
+        f"on conflict ({table.indexed}) do update set {', '.join(changes)}"
     )
 
 
