@@ -1,16 +1,18 @@
 """The Delta tables of a feature set, declared from its definition."""
 
+from typing import NamedTuple
+
 import msgspec
 import pyarrow as pa
 from pyspark.sql.pandas.types import from_arrow_type
 
 from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.positions import Vector, nested
-from pipelines.contracts.tables import LONG, STRING, Column, TableSpec
+from pipelines.contracts.tables import BOOLEAN, LONG, STRING, Column, TableSpec
 from pipelines.gold.features.feature_set import FeatureSet, Part
 from pipelines.gold.features.partials import TILE
 
-BATCH, POSITIONS = "batch_id", "positions"
+BATCH, POSITIONS, EXACT = "batch_id", "positions", "is_exact"
 
 
 def partials_table(feature_set: FeatureSet) -> TableSpec:
@@ -32,20 +34,31 @@ def partials_table(feature_set: FeatureSet) -> TableSpec:
             Column(
                 POSITIONS, STRING, "next offset by topic and partition that the batch covers", nullable=False
             ),
+            Column(EXACT, BOOLEAN, "whether it covers that and nothing beyond", nullable=False),
             *parts,
         ),
         skipping=(BATCH, TILE, feature_set.keys[0]),
     )
 
 
-def stamped(partials: pa.Table, spec: TableSpec, batch_id: int, positions: Vector) -> pa.Table:
-    """Rows of the table: partials with the batch that adds them and what it covers."""
-    covered = msgspec.json.encode(nested(positions)).decode()
-    made = {BATCH: pa.scalar(batch_id, pa.int64()), POSITIONS: pa.scalar(covered)}
-    columns = {name: pa.repeat(value, partials.num_rows) for name, value in made.items()}
-    rows = {
-        name: partials[name] if name in partials.column_names else columns[name] for name in spec.column_names
-    }
+class Stamp(NamedTuple):
+    """The batch that adds rows, what it covers, and whether that is exact."""
+
+    batch_id: int
+    positions: Vector
+    is_exact: bool
+
+    @property
+    def columns(self) -> dict[str, int | str | bool]:
+        """Its columns."""
+        covered = msgspec.json.encode(nested(self.positions)).decode()
+        return {BATCH: self.batch_id, POSITIONS: covered, EXACT: self.is_exact}
+
+
+def stamped(partials: pa.Table, spec: TableSpec, stamp: Stamp) -> pa.Table:
+    """Rows of the table: partials with the batch that adds them."""
+    same = {name: pa.repeat(value, partials.num_rows) for name, value in stamp.columns.items()}
+    rows = {name: same[name] if name in same else partials[name] for name in spec.column_names}
     return pa.table(rows, schema=arrow_schema(spec))
 
 

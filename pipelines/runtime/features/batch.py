@@ -11,6 +11,7 @@ from pipelines.gold.features.event import EVENT
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.partials import TILE, folded, partial_schema, partials_of
 from pipelines.gold.features.sets import all_sets
+from pipelines.runtime.features.spread import packed, unpacked
 
 _PACKED = "feature_set string, partials binary"
 _ARRIVED, _LINKS = "ingested_at", "links of visitors"
@@ -48,10 +49,10 @@ def batch_partials(events: DataFrame, sets: Sequence[FeatureSet]) -> Added:
     """
     wanted = events.select(*dict.fromkeys([*_ALWAYS, *columns_read(sets)]))
     spread = wanted.coalesce(events.sparkSession.sparkContext.defaultParallelism)
-    packed = spread.mapInArrow(_packer([one.name for one in sets]), _PACKED).toArrow()
+    made = spread.mapInArrow(_packer([one.name for one in sets]), _PACKED).toArrow()
     found: dict[str, list[pa.Table]] = {}
-    for name, content in zip(packed["feature_set"].to_pylist(), packed["partials"].to_pylist(), strict=True):
-        found.setdefault(name, []).append(pa.ipc.open_stream(content).read_all())
+    for name, content in zip(made["feature_set"].to_pylist(), made["partials"].to_pylist(), strict=True):
+        found.setdefault(name, []).append(unpacked(content))
     arrived = found.get(_ARRIVED, [pa.schema([(_ARRIVED, pa.int64())]).empty_table()])
     partials = {one.name: _merged(one, found[one.name]) for one in sets if one.name in found}
     return Added(partials, pa.concat_tables(found.get(_LINKS, [_NO_LINKS])), pa.concat_tables(arrived))
@@ -65,26 +66,22 @@ def links_of(events: pa.Table) -> pa.Table:
 
 
 def _packer(names: Sequence[str]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def packed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def added(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows = list(batches)
         if not rows:
             return
         events = pa.Table.from_batches(rows)
         sets = all_sets()
-        yield _packed(_ARRIVED, events.select([_ARRIVED]))
-        yield _packed(_LINKS, links_of(events))
+        yield _named(_ARRIVED, events.select([_ARRIVED]))
+        yield _named(_LINKS, links_of(events))
         made = ((name, partials_of(sets[name], events)) for name in names)
-        yield from (_packed(name, partials) for name, partials in made if partials.num_rows)
+        yield from (_named(name, partials) for name, partials in made if partials.num_rows)
 
-    return packed
+    return added
 
 
-def _packed(name: str, partials: pa.Table) -> pa.RecordBatch:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, partials.schema) as stream:
-        stream.write_table(partials)
-    content = sink.getvalue().to_pybytes()
-    return pa.RecordBatch.from_pydict({"feature_set": [name], "partials": [content]})
+def _named(name: str, rows: pa.Table) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({"feature_set": [name], "partials": [packed(rows)]})
 
 
 def _merged(feature_set: FeatureSet, parts: Sequence[pa.Table]) -> pa.Table:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import structlog
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
@@ -12,7 +11,6 @@ from pipelines.contracts.positions import Vector, flat, nested
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.runtime.features.tables import make_tables, stored_sets
 
-_log = structlog.get_logger(__name__)
 _KEPT_BATCHES = 10_000
 _NOTE_BATCH = """
 insert into features.batches (batch_id, positions, is_exact) values (%(batch)s, %(positions)s, %(exact)s)
@@ -47,26 +45,24 @@ class Taking(NamedTuple):
 
 
 def taking(cursor: Cursor, sets: Iterable[FeatureSet], *, query: str, batch_id: int) -> Taking:
-    """What the batch is to update, of these sets; makes the tables that are missing.
+    """What the batch is to update, of these sets.
 
     The first batch of all makes every set live. Later ones take a set in once its history has been built,
     and once both ends of the gap are exact, so that it is closed without an overlap.
     """
-    sets = list(sets)
-    for one in sets:
+    sets, is_first = list(sets), newest_entry(cursor, query) is None
+    for one in sets if is_first else ():
         make_tables(cursor, one)
     stored = {(one.name, one.version): one for one in stored_sets(cursor)}
-    is_first = newest_entry(cursor, query) is None
     before = None if is_first else exact_positions(cursor, batch_id - 1)
     live: list[FeatureSet] = []
     joining: list[CatchUp] = []
     for one in sets:
-        found = stored[one.name, one.version]
-        if is_first or (found.live_from_batch is not None and found.live_from_batch < batch_id):
+        found = stored.get((one.name, one.version))
+        if is_first or (found and found.live_from_batch is not None and found.live_from_batch < batch_id):
             live.append(one)
-        elif found.covered_until_batch is not None and before is not None:
+        elif found and found.covered_until_batch is not None and before is not None:
             joining.append(CatchUp(one, found.positions, before))
-    _tell_of_missing(one for one in sets if one not in live and one not in {j.feature_set for j in joining})
     return Taking(live, joining)
 
 
@@ -92,10 +88,3 @@ def exact_positions(cursor: Cursor, batch_id: int) -> Vector | None:
     cursor.execute("select positions from features.batches where batch_id = %s and is_exact", (batch_id,))
     found = cursor.fetchone()
     return None if found is None else flat(found[0])
-
-
-def _tell_of_missing(sets: Iterable[FeatureSet]) -> None:
-    for one in sets:
-        _log.info(
-            "feature_set_waits", set=one.name, version=one.version, until="clicklake run build_features"
-        )

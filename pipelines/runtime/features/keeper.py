@@ -1,8 +1,9 @@
 """Keeps the online store for one run of `update_features`: each batch once, with what it covers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
+import structlog
 
 from pipelines.connectors.ledger import Entry
 from pipelines.connectors.postgres import PostgresAddress
@@ -10,9 +11,11 @@ from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.runtime.features.batch import Added
 from pipelines.runtime.features.going_live import Taking, note_batch, note_live, taking
 from pipelines.runtime.features.links import add_links
+from pipelines.runtime.features.tables import make_tables
 from pipelines.runtime.features.upsert import upsert
 from pipelines.runtime.streams.ledgered import Ledgered
 
+_log = structlog.get_logger(__name__)
 _WAY_OUT = "Run `clicklake run rebuild_online`."
 
 
@@ -22,11 +25,19 @@ class FeatureKeeper:
     def __init__(self, address: PostgresAddress, *, query: str) -> None:
         self._query = query
         self._ledgered = Ledgered(address, query=query, way_out=_WAY_OUT)
+        self._checked: set[str] = set()
+        self._told: set[str] = set()
 
     def taking(self, sets: Sequence[FeatureSet], entry: Entry) -> Taking:
-        """What the batch updates."""
+        """What the batch updates. Raises `LakeError` when a set is not what its version says."""
         with self._ledgered.transaction() as cursor:
-            return taking(cursor, sets, query=self._query, batch_id=entry.batch_id)
+            found = taking(cursor, sets, query=self._query, batch_id=entry.batch_id)
+            for one in found.sets:
+                if one.name not in self._checked:
+                    make_tables(cursor, one)
+        self._checked |= {one.name for one in found.sets}
+        self._tell(one for one in sets if one not in found.sets)
+        return found
 
     def write(
         self,
@@ -55,3 +66,10 @@ class FeatureKeeper:
     def close(self) -> None:
         """Let go of the connection; the next batch opens another."""
         self._ledgered.close()
+
+    def _tell(self, waiting: Iterable[FeatureSet]) -> None:
+        for one in waiting:
+            if one.name not in self._told:
+                self._told.add(one.name)
+                way = f"clicklake run build_features {one.name}"
+                _log.info("feature_set_waits", set=one.name, version=one.version, until=way)

@@ -14,11 +14,10 @@ from pyspark.sql import DataFrame
 from pipelines.connectors.delta import ensure_table
 from pipelines.connectors.ledger import Entry
 from pipelines.connectors.names import CLEAN_SILVER, UPDATE_FEATURES
-from pipelines.contracts.positions import Vector
 from pipelines.gold.features.event import TABLES, between, of_tables
 from pipelines.gold.features.partials import no_partials
 from pipelines.gold.features.sets import all_sets
-from pipelines.gold.features.tables import partials_table, stamped
+from pipelines.gold.features.tables import Stamp, partials_table, stamped
 from pipelines.runtime.failpoints import failpoint
 from pipelines.runtime.features.batch import batch_partials
 from pipelines.runtime.features.going_live import CatchUp
@@ -71,9 +70,11 @@ class _UpdateFeatures:
         entry = Entry(context.app_id, context.batch_id, ends.positions, None)
         part = self._keeper.taking(list(all_sets().values()), entry)
         caught_up = {one.feature_set.name: self._missed(one) for one in part.joining}
-        self._append(caught_up, _before(context), part.joining[0].until if part.joining else {})
+        if part.joining:
+            before = Stamp(context.batch_id - 1, part.joining[0].until, True)
+            self._append(caught_up, _before(context), before)
         added = batch_partials(batch, part.sets)
-        rows = self._append(added.partials, context, ends.positions)
+        rows = self._append(added.partials, context, Stamp(context.batch_id, *ends))
         failpoint(f"{UPDATE_FEATURES}.before_postgres")
         self._keeper.write(entry, added, part, caught_up=caught_up, is_exact=ends.is_exact)
         failpoint(f"{UPDATE_FEATURES}.after_postgres")
@@ -94,7 +95,7 @@ class _UpdateFeatures:
         return found.get(one.feature_set.name, no_partials(one.feature_set))
 
     def _append(
-        self, partials: Mapping[str, pa.Table], context: BatchContext, positions: Vector
+        self, partials: Mapping[str, pa.Table], context: BatchContext, stamp: Stamp
     ) -> dict[str, int]:
         """Append what there is to the lake; table → rows."""
         sets = all_sets()
@@ -102,9 +103,9 @@ class _UpdateFeatures:
         for name, found in partials.items():
             spec = partials_table(sets[name])
             ensure_table(self._site.spark, spec, self._site.names.table(spec.name))
-            appends.append(Append(spec, stamped(found, spec, context.batch_id, positions)))
+            appends.append(Append(spec, stamped(found, spec, stamp)))
         if appends:
-            append_all(appends, context, positions=positions)
+            append_all(appends, context, positions=stamp.positions)
         return {one.spec.name: one.rows.num_rows for one in appends if isinstance(one.rows, pa.Table)}
 
 
