@@ -1,5 +1,6 @@
 """Comparing what a demo has left with what plain Python makes of Kafka's records."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,23 +38,31 @@ def compare_all(
     since: Vector,
     truth: Path | None,
     settling: AbstractContextManager[Child],
+    stop_streams: Callable[[], None],
     tell: Progress,
 ) -> Comparisons:
-    """Compare the lake and the book at rest with the oracles, and let `settling` run between.
+    """Compare the book of idle streams with the oracle's; stop them; compare the lake, and the book settled.
 
-    What would be too much for the oracles is skipped, and then nothing is settled. Raises `ServiceError`
-    when the settlement fails.
+    The job `settling` runs meanwhile, since it needs a while to start. What would be too much for the
+    oracles is skipped, and then nothing is settled. Raises `ServiceError` when the settlement fails.
     """
+
+    def at_rest() -> dict[str, Any]:
+        tell("check", "comparing every bronze position with its fate")
+        stop_streams()
+        tell("check", "comparing every row with a plain-Python oracle's")
+        return compare_rows(settings, services, since=since)
+
     tell("check", "comparing every credit with a plain-Python oracle's, and with the truth")
     credited = compare_credits(settings, services, truth=truth, settled=False)
     if "skipped" in credited:
-        return Comparisons(compare_rows(settings, services, since=since), credited, credited)
+        return Comparisons(at_rest(), credited, credited)
+    tell("check", "settling orders, late ones and all")
     with settling as job:
-        tell("check", "settling late orders; comparing every row with a plain-Python oracle's")
-        rows = compare_rows(settings, services, since=since)
+        rows = at_rest()
         job.require_success(within_seconds=_SETTLE_SECONDS)
         done = read_json(job.last_line())
-    tell("check", "comparing every credit again, late orders and all")
+    tell("check", "comparing every credit again")
     settled = compare_credits(settings, services, truth=truth, settled=True)
     return Comparisons(rows, credited, {**settled, "job": done})
 

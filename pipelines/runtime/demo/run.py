@@ -133,15 +133,14 @@ class Demo:
         )
 
     def _check(self, streams: StreamsChild, services: Endpoints) -> Comparisons:
-        """Stop the driver, which then checks conservation, and compare lake and book with the oracles."""
-        self._tell("check", "comparing every bronze position with its fate")
-        streams.stop(grace_seconds=_CHECK_SECONDS)
+        """Compare lake and book with the oracles, and stop the driver, which then checks conservation."""
         found = compare_all(
             self._settings,
             services,
             since=self._covered_before,
             truth=self._plan.truth,
             settling=self._child("settlement", "run", "settle_attribution", "--all"),
+            stop_streams=lambda: streams.stop(grace_seconds=_CHECK_SECONDS),
             tell=self._tell,
         )
         self._mark("checked")
