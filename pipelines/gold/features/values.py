@@ -111,7 +111,8 @@ class Property(Value):
 class Where:
     """Which events count: of one of these kinds (none named: of any), and with all of these values.
 
-    `one | other` lets through what either does. Raises `SettingsError` for a kind or column there is not.
+    `one | other` lets through what either does. Raises `SettingsError` for a kind of event that there
+    is not, and for a value that never is.
     """
 
     kinds: tuple[str, ...] = ()
@@ -120,6 +121,9 @@ class Where:
     def __post_init__(self) -> None:
         for kind in self.kinds:
             _check(kind, KINDS_OF_EVENTS, "kind of event")
+        for value, wanted in self.equal:
+            if isinstance(wanted, str) != (value.kind == "text"):
+                raise SettingsError(f"feature sets: {value} is never {wanted!r}: it is of kind {value.kind}.")
 
     def __or__(self, other: "Where") -> "Where":
         return Either(of=(self, other))

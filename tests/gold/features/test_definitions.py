@@ -22,6 +22,12 @@ def test_a_column_that_there_is_not():
         equal("page", "home")
 
 
+@pytest.mark.parametrize(("value", "wanted"), [("quantity", "2"), ("brand", 2), (Property("gift"), "yes")])
+def test_a_value_that_never_is(value, wanted):
+    with pytest.raises(SettingsError, match=f"is never {wanted!r}"):
+        equal(value, wanted)
+
+
 @pytest.mark.parametrize(("aggregate", "value"), [(Sum, "brand"), (Mean, "brand"), (Distinct, "quantity")])
 def test_a_value_that_the_aggregate_cannot_take(aggregate, value):
     with pytest.raises(SettingsError, match=f"{aggregate.__name__} takes a value of kind"):
