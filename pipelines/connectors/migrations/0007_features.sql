@@ -45,6 +45,26 @@ comment on table features.links is 'One row per visitor and user who was signed 
 comment on column features.links.first_known_at is 'arrival of the first record that names both';
 comment on column features.links.linked_at is 'when the link came into this table';
 
+-- Sums of 64 bits, null as 0. Postgres itself would refuse what lies beyond them, and stop the stream.
+
+create function features.wrapped_sum(old bigint, new bigint) returns bigint
+language sql immutable parallel safe
+return mod(
+    mod(old::numeric + new + 9223372036854775808, 18446744073709551616) + 18446744073709551616,
+    18446744073709551616
+) - 9223372036854775808;
+
+create function features.added(old bigint, new bigint) returns bigint
+language sql immutable parallel safe
+return case
+    when new is null or new = 0 then coalesce(old, 0)
+    when old is null then new
+    when old between -4611686018427387904 and 4611686018427387903
+        and new between -4611686018427387904 and 4611686018427387903 then old + new
+    else features.wrapped_sum(old, new)
+end;
+comment on function features.added is 'The sum; one beyond 64 bits begins again at the other end.';
+
 -- Of sets and counts as the monoids LowestHashes and LowestCounts keep them: sorted by hash, no hash twice,
 -- at most `size`. Null is the empty one.
 

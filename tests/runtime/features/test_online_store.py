@@ -136,8 +136,21 @@ def test_partials_of_several_workers_are_one_batch(cursor: Cursor) -> None:
     (found,) = read(cursor, EVERYTHING, [("v", "s")], at=BEGIN)
     expected = state_by(EVERYTHING, rows, ("v", "s"))
     assert comparable(EVERYTHING, found.state, at=BEGIN) == comparable(EVERYTHING, expected, at=BEGIN)
+    assert newest_batch(cursor) == 7
+
+
+def test_a_row_names_the_newest_batch_that_added_to_it(cursor: Cursor) -> None:
+    filled(cursor, EVERYTHING)
+    for batch, newest in ((7, 7), (9, 9), (8, 9)):
+        upsert(cursor, EVERYTHING, partials_of(EVERYTHING, table_of([event_at(BEGIN)])), batch_id=batch)
+        assert newest_batch(cursor) == newest
+
+
+def newest_batch(cursor: Cursor) -> int:
+    """The batch of the one row that there is."""
     cursor.execute("select batch_id from features.everything_v1")
-    assert cursor.fetchall() == [(7,)]
+    ((batch,),) = cursor.fetchall()
+    return batch
 
 
 def test_no_keys_and_no_partials_are_nothing(cursor: Cursor) -> None:

@@ -9,9 +9,15 @@ import pyarrow.compute as pc
 
 from pipelines.gold.features.monoids import Columns, Element, Indices, Monoid, ranges
 
+_HALF = 1 << 63
+
 
 class Add(Monoid):
-    """Integers under addition, `width` of them side by side."""
+    """Integers of 64 bits under addition, one for each suffix, side by side.
+
+    A sum beyond 64 bits begins again at the other end, as Arrow's does, in every interpreter: it is of no
+    use, but the same everywhere, and stops no stream.
+    """
 
     def __init__(self, *suffixes: str) -> None:
         self._suffixes = suffixes or ("",)
@@ -21,7 +27,7 @@ class Add(Monoid):
         return [(suffix, pa.int64()) for suffix in self._suffixes]
 
     def merge(self, one: Element, other: Element) -> Element:
-        return tuple(a + b for a, b in zip(one, other, strict=True))
+        return tuple((a + b + _HALF) % (2 * _HALF) - _HALF for a, b in zip(one, other, strict=True))
 
     def fold_groups(self, columns: Columns, groups: Indices, *, count: int) -> Columns:
         order = np.argsort(groups, kind="stable")
@@ -34,7 +40,7 @@ class Add(Monoid):
         return [pa.array(ranges.sums(_numbers(one), low, high)) for one in columns]
 
     def sql(self, old: Sequence[str], new: Sequence[str]) -> list[str]:
-        return [f"coalesce({a}, 0) + coalesce({b}, 0)" for a, b in zip(old, new, strict=True)]
+        return [f"features.added({a}, {b})" for a, b in zip(old, new, strict=True)]
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
