@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.gold.features.aggregates import Lifted, Ranges
 from pipelines.gold.features.feature_set import LAST_AT, PURCHASES, Feature, FeatureSet
 from pipelines.gold.features.finishing import expired, finished
 from pipelines.gold.features.monoids import Indices
 from pipelines.gold.features.ordering import Order, ordered
+from pipelines.gold.features.values import Where
 from pipelines.gold.features.windows import LIFETIME, MICROS, Window
 
 Numbers = npt.NDArray[np.int64]
@@ -30,10 +30,11 @@ def values_at(feature_set: FeatureSet, events: pa.Table, spine: pa.Table) -> pa.
     which breaks ties: seen is (visible_at, event_id) strictly before (seen_at, event_id). Times are UTC
     microseconds; `visible_at` and `seen_at` may be any numbers that rise with what is seen.
     """
-    for key in feature_set.keys:
-        events = events.filter(pc.is_valid(events[key]))
     order = ordered(feature_set.keys, events, spine)
-    return _History(feature_set, order, spine["at"].to_numpy()).values()
+    values = _History(feature_set, order, spine["at"].to_numpy()[order.rows]).values()
+    places = np.empty(len(order.rows), np.int64)
+    places[order.rows] = np.arange(len(order.rows))
+    return values.take(pa.array(places))
 
 
 class _Seen(NamedTuple):
@@ -49,7 +50,9 @@ class _History:
         self._set = feature_set
         self._order = order
         self._at = at
+        self._masks: dict[Where, npt.NDArray[np.bool_]] = {}
         self._lifted: dict[str, Lifted] = {}
+        self._windows: dict[Window, _Seen] = {}
         self._life = self._alive()
 
     def values(self) -> pa.Table:
@@ -77,8 +80,14 @@ class _History:
 
     def _elements(self, feature: Feature) -> Lifted:
         if feature.name not in self._lifted:
-            self._lifted[feature.name] = feature.aggregate.lift_rows(self._order.events)
+            self._lifted[feature.name] = feature.aggregate.lift_rows(self._order.events, self._mask(feature))
         return self._lifted[feature.name]
+
+    def _mask(self, feature: Feature) -> npt.NDArray[np.bool_]:
+        where = feature.aggregate.where
+        if where not in self._masks:
+            self._masks[where] = where.of_rows(self._order.events)
+        return self._masks[where]
 
     def _within(self, feature: Feature, seen: _Seen) -> tuple[Indices, Indices]:
         """The ranges among those events that count for the feature."""
@@ -91,11 +100,14 @@ class _History:
 
     def _trailing(self, window: Window) -> _Seen:
         """Where events are sorted by their time, a window is one range."""
+        if window in self._windows:
+            return self._windows[window]
         hop = window.hop * MICROS
         first = self._order.since((self._at - window.seconds * MICROS) // hop * hop)
         after = self._order.since((self._at // hop + 1) * hop)
         high = np.minimum(after, self._life.high)
-        return self._life._replace(low=np.minimum(first, high), high=high)
+        self._windows[window] = self._life._replace(low=np.minimum(first, high), high=high)
+        return self._windows[window]
 
     def _by_tile(self, feature: Feature, window: Window) -> list[pa.Array]:
         """Else it is a range a tile, among events sorted by entity, tile and visibility."""

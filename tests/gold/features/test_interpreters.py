@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from pipelines.gold.features.event import table_of
 from pipelines.gold.features.feature_set import FeatureSet, Part
 from pipelines.gold.features.history import values_at
+from pipelines.gold.features.latest import LAST_EVENT, latest
 from pipelines.gold.features.monoids import Element
 from pipelines.gold.features.monoids.add import Add
 from pipelines.gold.features.partials import TILE, lifetimes, partials_of, tiles
-from pipelines.gold.features.scalar import Elements, State, key_of, merged, state_of, values
-from tests.gold.features.shop import EVERYTHING, events, moments
+from pipelines.gold.features.scalar import Elements, State, is_expired, key_of, merged, state_of, values
+from tests.gold.features.shop import BEGIN, EVERYTHING, events, moments
 
 Rows = list[dict[str, Any]]
 
@@ -87,6 +89,17 @@ def test_history_by_time_sees_what_came_strictly_before(rows: Rows, at: list[tup
         assert row == values(EVERYTHING, seen_by(before, ("v", "s")), at=moment)
 
 
+@given(events(), st.lists(st.tuples(moments(), st.sampled_from(["", "a0", "Z3"])), min_size=1, max_size=6))
+def test_history_takes_any_numbers_that_rise_with_what_is_seen(rows: Rows, at: list[tuple[int, str]]) -> None:
+    """Also numbers so far apart that entity and number do not fit into 64 bits together."""
+    table = table_of(rows)
+    apart = pc.multiply(pc.subtract(table["occurred_at"], BEGIN), 2**23)
+    spine = spine_of([(moment, (moment - BEGIN) * 2**23) for moment, _ in at], ids=[name for _, name in at])
+    near = spine_of([(moment, moment) for moment, _ in at], ids=[name for _, name in at])
+    found = values_at(EVERYTHING, table.append_column("visible_at", apart), spine)
+    assert found == values_at(EVERYTHING, table.append_column("visible_at", table["occurred_at"]), near)
+
+
 @given(events(), st.lists(st.tuples(moments(), st.integers(0, 41)), min_size=1, max_size=6))
 def test_history_by_arrival_sees_what_had_arrived(rows: Rows, at: list[tuple[int, int]]) -> None:
     """Each row's values are those of the events below its offset, whenever they occurred."""
@@ -124,3 +137,20 @@ def _without_zeros(elements: Elements) -> dict[str, Element]:
     """In a table a sum of nothing is 0."""
     sums = {part.feature for part in EVERYTHING.parts if isinstance(part.aggregate.monoid, Add)}
     return {name: found for name, found in elements.items() if name not in sums or any(found)}
+
+
+@given(events(), moments())
+def test_the_latest_values_are_those_of_the_entities_that_live(rows: Rows, at: int) -> None:
+    """Of partials folded from two batches, whatever tile they are in."""
+    half = len(rows) // 2
+    stored = pa.concat_tables(
+        [partials_of(EVERYTHING, table_of(part)) for part in (rows[:half], rows[half:])]
+    )
+    found = {
+        tuple(row.pop(name) for name in EVERYTHING.keys): row
+        for row in latest(EVERYTHING, stored, at=at).drop_columns(LAST_EVENT).to_pylist()
+    }
+    keys = {key for one in rows if (key := key_of(EVERYTHING, one)) is not None}
+    states = {key: seen_by(rows, key) for key in keys}
+    living = {key: one for key, one in states.items() if not is_expired(EVERYTHING.ttl, one.lifetime, at=at)}
+    assert found == {key: values(EVERYTHING, one, at=at) for key, one in living.items()}

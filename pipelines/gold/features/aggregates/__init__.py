@@ -16,6 +16,7 @@ from pipelines.gold.features.values import ANY, Event, Where
 
 Moments = npt.NDArray[np.int64]
 """UTC microseconds, one a row."""
+Mask = npt.NDArray[np.bool_]
 
 
 class Lifted(NamedTuple):
@@ -67,8 +68,11 @@ class Aggregate(ABC):
         """The element of an event that `where` lets through."""
 
     @abstractmethod
-    def lift_rows(self, events: pa.Table) -> Lifted:
-        """The elements of the rows."""
+    def lift_rows(self, events: pa.Table, counting: Mask | None = None) -> Lifted:
+        """The elements of the rows. `counting`: what `where` says of them, where that is known already."""
+
+    def _counting(self, events: pa.Table, counting: Mask | None) -> Mask:
+        return self.where.of_rows(events) if counting is None else counting
 
     @abstractmethod
     def finish(self, element: Element | None, at: int) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.gold.features.aggregates import Lifted, Moments, Ranges
+from pipelines.gold.features.aggregates import Lifted, Mask, Moments, Ranges
 from pipelines.gold.features.aggregates.sums import Sum
 from pipelines.gold.features.hashing import estimated, hash_of, hashes_of
 from pipelines.gold.features.monoids import Columns, Element, Indices, Monoid
@@ -36,8 +36,8 @@ class Distinct(Sum):
         value = self.value.of(event)
         return None if value is None else ([hash_of(value)],)
 
-    def lift_rows(self, events: pa.Table) -> Lifted:
-        rows, columns = super().lift_rows(events)
+    def lift_rows(self, events: pa.Table, counting: Mask | None = None) -> Lifted:
+        rows, columns = super().lift_rows(events, counting)
         return Lifted(rows, [singles(hashes_of(columns[0]))])
 
     def finish(self, element: Element | None, at: int) -> Any:

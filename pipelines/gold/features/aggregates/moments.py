@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.gold.features.aggregates import Aggregate, Lifted, Moments
+from pipelines.gold.features.aggregates import Aggregate, Lifted, Mask, Moments
 from pipelines.gold.features.aggregates.sums import Sum
 from pipelines.gold.features.monoids import Columns, Element, Monoid
 from pipelines.gold.features.monoids.extremes import Greatest, Least
@@ -39,8 +39,8 @@ class First(Sum):
         value = self.value.of(event)
         return None if value is None else (value, event["occurred_at"], event["event_id"])
 
-    def lift_rows(self, events: pa.Table) -> Lifted:
-        rows, columns = super().lift_rows(events)
+    def lift_rows(self, events: pa.Table, counting: Mask | None = None) -> Lifted:
+        rows, columns = super().lift_rows(events, counting)
         kept = events.select(["occurred_at", "event_id"]).take(pa.array(rows)).combine_chunks()
         when = [kept[name].combine_chunks() for name in kept.column_names]
         return Lifted(rows, [*columns, when[0].cast(pa.int64()), when[1]])
@@ -71,8 +71,8 @@ class SinceLast(Aggregate):
     def _element(self, event: Event) -> Element | None:
         return (event["occurred_at"],)
 
-    def lift_rows(self, events: pa.Table) -> Lifted:
-        rows = np.flatnonzero(self.where.of_rows(events))
+    def lift_rows(self, events: pa.Table, counting: Mask | None = None) -> Lifted:
+        rows = np.flatnonzero(self._counting(events, counting))
         times = events["occurred_at"].cast(pa.int64()).take(pa.array(rows))
         return Lifted(rows, [times.combine_chunks() if isinstance(times, pa.ChunkedArray) else times])
 

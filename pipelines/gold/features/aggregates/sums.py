@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import SettingsError
-from pipelines.gold.features.aggregates import Aggregate, Lifted, Moments
+from pipelines.gold.features.aggregates import Aggregate, Lifted, Mask, Moments
 from pipelines.gold.features.monoids import Columns, Element, Monoid
 from pipelines.gold.features.monoids.add import Add
 from pipelines.gold.features.values import ANY, Event, Field, Kind, Value, Where
@@ -22,8 +22,8 @@ class Count(Aggregate):
     def _element(self, event: Event) -> Element | None:
         return (1,)
 
-    def lift_rows(self, events: pa.Table) -> Lifted:
-        rows = np.flatnonzero(self.where.of_rows(events))
+    def lift_rows(self, events: pa.Table, counting: Mask | None = None) -> Lifted:
+        rows = np.flatnonzero(self._counting(events, counting))
         return Lifted(rows, [pa.array(np.ones(len(rows), np.int64))])
 
     def finish(self, element: Element | None, at: int) -> Any:
@@ -69,10 +69,10 @@ class Sum(Aggregate):
         value = self.value.of(event)
         return None if value is None else (value,)
 
-    def lift_rows(self, events: pa.Table) -> Lifted:
+    def lift_rows(self, events: pa.Table, counting: Mask | None = None) -> Lifted:
         values = self.value.of_rows(events)
         there = values.is_valid().to_numpy(zero_copy_only=False)
-        rows = np.flatnonzero(self.where.of_rows(events) & there)
+        rows = np.flatnonzero(self._counting(events, counting) & there)
         return Lifted(rows, [values.take(pa.array(rows))])
 
     def finish(self, element: Element | None, at: int) -> Any:
@@ -92,8 +92,8 @@ class Mean(Sum):
         value = self.value.of(event)
         return None if value is None else (value, 1)
 
-    def lift_rows(self, events: pa.Table) -> Lifted:
-        rows, columns = super().lift_rows(events)
+    def lift_rows(self, events: pa.Table, counting: Mask | None = None) -> Lifted:
+        rows, columns = super().lift_rows(events, counting)
         return Lifted(rows, [*columns, pa.array(np.ones(len(rows), np.int64))])
 
     def finish(self, element: Element | None, at: int) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.gold.features.aggregates import Lifted, Moments
+from pipelines.gold.features.aggregates import Lifted, Mask, Moments
 from pipelines.gold.features.aggregates.distinct import singles
 from pipelines.gold.features.aggregates.sums import Sum
 from pipelines.gold.features.hashing import hash_of, hashes_of
@@ -38,8 +38,8 @@ class Top(Sum):
         value = self.value.of(event)
         return None if value is None else ([hash_of(value)], [value], [1])
 
-    def lift_rows(self, events: pa.Table) -> Lifted:
-        rows, (texts,) = super().lift_rows(events)
+    def lift_rows(self, events: pa.Table, counting: Mask | None = None) -> Lifted:
+        rows, (texts,) = super().lift_rows(events, counting)
         ones = pa.array(np.ones(len(rows), np.int64))
         return Lifted(rows, [singles(hashes_of(texts)), singles(texts), singles(ones)])
 
