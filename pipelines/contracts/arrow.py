@@ -9,6 +9,7 @@ _SIMPLE: dict[type[T.DataType], pa.DataType] = {
     T.StringType: pa.string(),
     T.LongType: pa.int64(),
     T.IntegerType: pa.int32(),
+    T.DoubleType: pa.float64(),
     T.BooleanType: pa.bool_(),
     T.BinaryType: pa.binary(),
     T.DateType: pa.date32(),

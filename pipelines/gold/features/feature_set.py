@@ -14,6 +14,7 @@ from pipelines.gold.features.values import kinds
 from pipelines.gold.features.windows import LIFETIME, Window
 
 PURCHASE = "purchase"
+DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,10 @@ PURCHASES = Feature("_purchases", Count(kinds(PURCHASE)), "purchases, for the ex
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Features of one entity. A change of meaning is a new `version`, kept in tables of its own."""
+    """Features of one entity. A change of meaning is a new `version`, kept in tables of its own.
+
+    `snapshots`: whether the values of each midnight are kept, too.
+    """
 
     name: str
     version: int
@@ -88,6 +92,7 @@ class FeatureSet:
     features: tuple[Feature, ...]
     ttl: Ttl
     ratios: tuple[Ratio, ...] = field(default=())
+    snapshots: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -109,6 +114,11 @@ class FeatureSet:
     def hops(self) -> tuple[int, ...]:
         """The lengths of its tiles in seconds, each once, the finest first."""
         return tuple(sorted({window.hop for window in self.windows}))
+
+    @property
+    def grid(self) -> int:
+        """The length in seconds of the tiles that its partials are kept by; 0 when they need none."""
+        return self.hops[0] if self.hops else DAY_SECONDS if self.snapshots else 0
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

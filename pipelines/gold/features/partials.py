@@ -49,9 +49,7 @@ def lifted(feature_set: FeatureSet, events: pa.Table) -> pa.Table:
     for key in feature_set.keys:
         named = named.filter(pc.is_valid(named[key]))
     found = {key: named[key] for key in feature_set.keys}
-    found[TILE] = floored(
-        named["occurred_at"].cast(pa.int64()), feature_set.hops[0] if feature_set.hops else 0
-    )
+    found[TILE] = floored(named["occurred_at"].cast(pa.int64()), feature_set.grid)
     for part in feature_set.parts:
         rows, columns = part.aggregate.lift_rows(named)
         places = np.full(named.num_rows, -1)

@@ -8,8 +8,8 @@ from pyspark.sql.pandas.types import from_arrow_type
 
 from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.positions import Vector, nested
-from pipelines.contracts.tables import BOOLEAN, LONG, STRING, Column, TableSpec
-from pipelines.gold.features.feature_set import FeatureSet, Part
+from pipelines.contracts.tables import BOOLEAN, DATE, LONG, STRING, TIMESTAMP, Column, TableSpec
+from pipelines.gold.features.feature_set import FeatureSet, Output, Part
 from pipelines.gold.features.partials import TILE
 
 BATCH, POSITIONS, EXACT = "batch_id", "positions", "is_exact"
@@ -68,3 +68,44 @@ def _columns(part: Part) -> list[Column]:
         Column(name, from_arrow_type(kind), f"partial of {part.feature}")
         for name, kind in zip(part.columns, types, strict=True)
     ]
+
+
+def inference_table(feature_set: FeatureSet) -> TableSpec:
+    """`gold.features_<set>_inference`: every entity that lives, as it was when the table was made."""
+    name = feature_set.entity.name
+    return TableSpec(
+        name=f"gold.features_{feature_set.name}_v{feature_set.version}_inference",
+        grain=f"One row per {name} that has not expired.",
+        keys=feature_set.keys,
+        columns=(
+            *(Column(key, STRING, f"of the {name}", nullable=False) for key in feature_set.keys),
+            Column("at", TIMESTAMP, "the moment of the values", nullable=False),
+            Column("last_event_at", TIMESTAMP, "time of the last event", nullable=False),
+            Column(BATCH, LONG, "the batch of update_features that they cover", nullable=False),
+            Column(POSITIONS, STRING, "next offset by topic and partition that it covers", nullable=False),
+            *(_output(one) for one in feature_set.outputs),
+        ),
+        skipping=(feature_set.keys[0],),
+    )
+
+
+def snapshots_table(feature_set: FeatureSet) -> TableSpec:
+    """`gold.features_<set>_snapshots`: every entity that lived at each midnight."""
+    name = feature_set.entity.name
+    return TableSpec(
+        name=f"gold.features_{feature_set.name}_v{feature_set.version}_snapshots",
+        grain=f"One row per day and {name} that had not expired at the midnight that ends it.",
+        keys=("day", *feature_set.keys),
+        columns=(
+            Column("day", DATE, "the day that ended, UTC", nullable=False),
+            *(Column(key, STRING, f"of the {name}", nullable=False) for key in feature_set.keys),
+            Column("last_event_at", TIMESTAMP, "time of the last event before midnight", nullable=False),
+            *(_output(one) for one in feature_set.outputs),
+        ),
+        partitions=("day",),
+        skipping=(feature_set.keys[0],),
+    )
+
+
+def _output(output: Output) -> Column:
+    return Column(output.name, from_arrow_type(output.type), output.meaning)

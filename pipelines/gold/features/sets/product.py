@@ -28,4 +28,5 @@ SET = FeatureSet(
     ),
     ratios=SHARES,
     ttl=KEPT,
+    snapshots=True,
 )

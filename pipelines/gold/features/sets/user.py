@@ -35,4 +35,5 @@ SET = FeatureSet(
     ),
     ratios=SHARES,
     ttl=KEPT,
+    snapshots=True,
 )

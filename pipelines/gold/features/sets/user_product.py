@@ -26,4 +26,5 @@ SET = FeatureSet(
     ),
     ratios=SHARES,
     ttl=KEPT,
+    snapshots=True,
 )
