@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.contracts.fields import MAX_TEXT_CHARACTERS
 from pipelines.contracts.vocabulary import EVENT_TYPES
 from pipelines.errors import SettingsError
 from pipelines.gold.features.event import EVENT, ORDER_KINDS
@@ -22,7 +23,8 @@ Event = Mapping[str, Any]
 Kind = Literal["integer", "text"]
 KINDS_OF_EVENTS = frozenset({*EVENT_TYPES, *ORDER_KINDS.values()})
 _TYPES: dict[Kind, pa.DataType] = {"integer": pa.int64(), "text": pa.string()}
-_INT64 = range(-(2**63), 2**63)
+_EXACT = range(-(2**53) + 1, 2**53)
+"""Integers that every reader of JSON takes for the same number: RFC 7493, section 2.2."""
 
 
 class Value(ABC):
@@ -80,7 +82,8 @@ class Field(Value):
 class Property(Value):
     """What `properties` holds under a path of names joined by dots; a value of another kind is none.
 
-    True and false are the integers 1 and 0.
+    True and false are the integers 1 and 0. None, too, are integers that JSON does not hold exactly, beyond
+    2^53, and texts that the contract would refuse: too long, or with a NUL, which Postgres cannot hold.
     """
 
     path: str
@@ -103,8 +106,8 @@ class Property(Value):
         for name in self.path.split("."):
             found = found.get(name) if isinstance(found, dict) else None
         if self.kind == "text":
-            return found if isinstance(found, str) else None
-        return int(found) if isinstance(found, int) and found in _INT64 else None
+            return found if isinstance(found, str) and _is_kept(found) else None
+        return int(found) if isinstance(found, int) and found in _EXACT else None
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,10 @@ def _check(name: str, known: Collection[str], what: str) -> None:
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"they are {', '.join(sorted(known))}."
         raise SettingsError(f"feature sets: there is no {what} `{name}`; {hint}")
+
+
+def _is_kept(text: str) -> bool:
+    return len(text) <= MAX_TEXT_CHARACTERS and "\0" not in text
 
 
 def _bools(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
