@@ -17,7 +17,7 @@ from pipelines.gold.features.monoids.samples import LowestCounts, LowestHashes
 from tests.conftest import empty_database
 
 pytestmark = pytest.mark.services
-SIZE = 5
+SIZE = 3
 _numbers = st.one_of(st.integers(-4, 4), st.sampled_from([-(2**63), 2**63 - 1]))
 _sums = st.one_of(_numbers, st.integers(-(2**63), 2**63 - 1))
 _samples = st.sets(_numbers, min_size=1, max_size=SIZE).map(sorted)
