@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format hooks bench bench-ingest bench-attribution lock wheel clean
+.PHONY: help setup demo test check format hooks bench bench-ingest bench-attribution bench-features lock wheel clean
 
 help:
 	@echo "make demo [DURATION=seconds] [REPORT=file] [DATA=file MAPPING=name] [CRASHES=1]   everything, with real services"
@@ -31,10 +31,13 @@ demo: $(READY)
 test: $(READY)
 	@CLICKLAKE_PROFILE=ci $(BIN)/python -m pytest $(ARGS)
 
-bench: bench-ingest bench-attribution
+bench: bench-ingest bench-attribution bench-features
 
 bench-ingest: $(READY)
 	@$(BIN)/python -m tests.benchmarks.ingest $(ARGS)
+
+bench-features: $(READY)
+	@$(BIN)/python -m tests.benchmarks.features $(ARGS)
 
 bench-attribution: $(READY)
 	@$(BIN)/python -m tests.benchmarks.attribution $(ARGS)
