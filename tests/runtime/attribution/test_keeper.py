@@ -12,12 +12,12 @@ from pipelines.contracts.fields import MAX_ID_CHARACTERS, MAX_TEXT_CHARACTERS
 from pipelines.errors import LakeError, ServiceError
 from pipelines.gold.attribution.shares import Shares
 from pipelines.gold.attribution.touches import LONGEST_NAME, MICROS
-from pipelines.runtime.attribution import keeper
 from pipelines.runtime.attribution.book import Taken, replace_shares, settle_orders
 from pipelines.runtime.attribution.clock import moment
 from pipelines.runtime.attribution.keeper import BookKeeper
 from pipelines.runtime.attribution.minutes import PER_MINUTE, recount
 from pipelines.runtime.attribution.stored import BOOK, stored_rows
+from pipelines.runtime.streams import ledgered
 from tests.runtime.attribution.shops import LOOK_BACK_SECONDS, START
 
 pytestmark = pytest.mark.services
@@ -161,7 +161,7 @@ def test_a_connection_that_is_cut_in_a_transaction_leaves_nothing_and_the_next_t
 ):
     one = begin()
     one.write(entry(0), Taken())
-    write_entry = keeper.write_entry
+    write_entry = ledgered.write_entry
 
     def cut(cursor, *given):
         write_entry(cursor, *given)
@@ -169,7 +169,7 @@ def test_a_connection_that_is_cut_in_a_transaction_leaves_nothing_and_the_next_t
             other.execute("select pg_terminate_backend(%s)", (cursor.connection.get_backend_pid(),))
 
     with monkeypatch.context() as patch:
-        patch.setattr(keeper, "write_entry", cut)
+        patch.setattr(ledgered, "write_entry", cut)
         with pytest.raises(ServiceError, match=r"Postgres at .* broke off"):
             one.write(entry(1), PAID)
     assert tables()["checkouts"] == []
