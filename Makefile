@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format hooks bench bench-ingest bench-attribution bench-features lock wheel clean
+.PHONY: help setup demo test check format hooks bench bench-ingest bench-attribution bench-features bench-pit lock wheel clean
 
 help:
 	@echo "make demo [DURATION=seconds] [REPORT=file] [DATA=file MAPPING=name] [CRASHES=1]   everything, with real services"
 	@echo "make bench    all benchmarks; make bench-ingest: how fast and fresh bronze and silver are"
+	@echo "make bench-pit [ARGS='--events N']   training frames, beside DuckDB on the same file"
 	@echo "make test     set up and pass the tests"
 	@echo "make check    format, lint, types, architecture"
 	@echo "make hooks    check before every commit of this clone"
@@ -31,13 +32,16 @@ demo: $(READY)
 test: $(READY)
 	@CLICKLAKE_PROFILE=ci $(BIN)/python -m pytest $(ARGS)
 
-bench: bench-ingest bench-attribution bench-features
+bench: bench-ingest bench-attribution bench-features bench-pit
 
 bench-ingest: $(READY)
 	@$(BIN)/python -m tests.benchmarks.ingest $(ARGS)
 
 bench-features: $(READY)
 	@$(BIN)/python -m tests.benchmarks.features $(ARGS)
+
+bench-pit: $(READY)
+	@$(BIN)/python -m tests.benchmarks.pit $(ARGS)
 
 bench-attribution: $(READY)
 	@$(BIN)/python -m tests.benchmarks.attribution $(ARGS)

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from pipelines.gold.features.training import ROWS_A_PARTITION, training_values
 from pipelines.runtime.embedded import ensure_jars
-from pipelines.runtime.streams.session import open_session
+from pipelines.runtime.streams.session import for_long_jobs, open_session
 from tests.benchmarks.ingest import Bench, tell
 from tests.benchmarks.pit_data import DECISION, write_events
 from tests.benchmarks.pit_duckdb import run_duckdb
@@ -106,7 +106,7 @@ def main() -> None:
         folder = Path(name)
         bench = Bench(folder)
         ensure_jars("spark", names=bench.names)
-        spark = open_session(bench.settings, bench.names, app="bench-pit")
+        spark = open_session(for_long_jobs(bench.settings), bench.names, app="bench-pit")
         sizes = {"rounds": options.rounds, "memory": options.duckdb_memory}
         measure(spark, folder, events=min(_WARM_UP, options.events), hot=0, **sizes)
         plain = measure(spark, folder, events=options.events, hot=0, **sizes)
