@@ -8,6 +8,8 @@ import importlib
 import os
 import pkgutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import click
@@ -31,6 +33,17 @@ class Invocation:
     def child_environment(self) -> dict[str, str]:
         """Environment for a child process that must read the same settings."""
         return child_environment(conf_file=self.conf_file, overrides=self.overrides)
+
+    @contextmanager
+    def inherited(self) -> Iterator[None]:
+        """Meanwhile the environment is that of the child processes: for a job that starts some."""
+        before = dict(os.environ)
+        os.environ.update(self.child_environment())
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 class CommandFolder(click.Group):

@@ -184,12 +184,18 @@ def _source(key: str, origin: Mapping[str, str]) -> str:
     return "conf/base.yaml"
 
 
+def _element(kind: Any) -> Any:
+    """What a list, a mapping or an optional holds."""
+    inner = [one for one in get_args(kind) if one not in (str, type(None))]
+    return _element(inner[0]) if inner else kind
+
+
 def _suggestion(key: str) -> str:
     parent, _, name = key.rpartition(".")
     section: Any = Settings
     for part in filter(None, parent.split(".")):
         section = {f.name: f.type for f in msgspec.structs.fields(section)}.get(part)
-        section = next(iter(get_args(section)), section)  # the elements of a list
+        section = _element(section)
     names = [f.name for f in msgspec.structs.fields(section)]
     near = get_close_matches(name, names, n=1)
     return f", did you mean `{near[0]}`?" if near else f"; known here: {', '.join(names)}."

@@ -123,6 +123,17 @@ class Features(_Section, frozen=True):
 
     trigger_seconds: Pace
     max_mib: Count
+    keep_days: Count
+
+
+class Schedule(_Section, frozen=True):
+    """When a job is due: `cron`, UTC, or each `every` seconds. `after`: jobs that it waits for."""
+
+    cron: str | None = None
+    every: Count | None = None
+    after: list[str] = []
+    arguments: list[str] = []
+    limit_minutes: Count = 240
 
 
 class Marts(_Section, frozen=True):
@@ -241,6 +252,7 @@ class Settings(_Section, frozen=True):
     polls: list[Poll]
     polled_postgres: PolledPostgres
     failpoints: list[str]
+    schedules: dict[str, Schedule | None]
     privacy: Privacy
     http: Http
     simulator: Simulator

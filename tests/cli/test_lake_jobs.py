@@ -5,10 +5,10 @@ import pytest
 from jobs import (
     check_conservation,
     clean_silver,
-    compact_lake,
     compare_with_oracle,
     land_bronze,
     load_history,
+    maintain_tables,
     stream_lake,
 )
 from jobs.entry import run_job
@@ -34,15 +34,15 @@ def test_a_report_that_cannot_be_written_is_told_at_once(job, settings, tmp_path
 
 
 def test_there_is_nothing_to_compact_before_a_lake_is_there(settings, tmp_path, capsys):
-    assert run_job(compact_lake.run, [], settings=settings) == 1
+    assert run_job(maintain_tables.run, [], settings=settings) == 1
     assert "no tables of a lake yet" in capsys.readouterr().err
     remote = load_settings(overrides=["lake=s3://bucket/lake"])
-    assert run_job(compact_lake.run, [], settings=remote) == 2
+    assert run_job(maintain_tables.run, [], settings=remote) == 2
 
 
 def test_an_empty_folder_is_no_table(settings, tmp_path):
     (tmp_path / "var" / "lake" / "bronze" / "records").mkdir(parents=True)
-    assert run_job(compact_lake.run, [], settings=settings) == 1
+    assert run_job(maintain_tables.run, [], settings=settings) == 1
 
 
 def test_nothing_is_sent_while_another_driver_runs(settings, tmp_path, monkeypatch, capsys):

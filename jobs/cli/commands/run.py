@@ -19,6 +19,11 @@ def job_names() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(jobs.__path__) if m.name not in _NOT_JOBS)
 
 
+def schedulable() -> list[str]:
+    """Names of the jobs that the scheduler may run: all but itself."""
+    return [name for name in job_names() if name != "run_schedules"]
+
+
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("job", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -33,4 +38,6 @@ def command(invocation: Invocation, job: str | None, arguments: tuple[str, ...])
     if job not in job_names():
         raise SettingsError(f"there is no job `{job}`; the jobs are {', '.join(job_names())}.")
     module = importlib.import_module(f"jobs.{job}")
-    sys.exit(run_job(module.run, arguments, settings=invocation.settings()))
+    settings = invocation.settings()
+    with invocation.inherited():
+        sys.exit(run_job(module.run, arguments, settings=settings))

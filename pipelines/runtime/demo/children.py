@@ -11,12 +11,25 @@ from pathlib import Path
 from pipelines.errors import ServiceError
 from pipelines.runtime.embedded.processes import tail
 
+PROGRAM = (sys.executable, "-m", "jobs.cli")
+"""The command line of `clicklake`."""
+
 
 class Child:
-    """One `clicklake` command in a session of its own, so that Ctrl-C reaches only its parent."""
+    """One `clicklake` command in a session of its own, so that Ctrl-C reaches only its parent.
+
+    `files` are descriptors that it inherits.
+    """
 
     def __init__(
-        self, name: str, arguments: Sequence[str], *, environment: Mapping[str, str], logs: Path
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        logs: Path,
+        program: Sequence[str] = PROGRAM,
+        files: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.output = logs / f"{name}.out"
@@ -24,12 +37,13 @@ class Child:
         logs.mkdir(parents=True, exist_ok=True)
         with self.output.open("wb") as output, self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jobs.cli", *arguments],
+                [*program, *arguments],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=tuple(files),
             )
 
     @property

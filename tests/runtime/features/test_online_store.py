@@ -110,8 +110,8 @@ def test_what_is_forgotten_changes_no_value_from_then_on(
     filled(cursor, EVERYTHING, rows)
     keys = keys_of(EVERYTHING, rows)
     before = read(cursor, EVERYTHING, keys, at=at + later)
-    forget(cursor, EVERYTHING, before=at, lateness_seconds=0)
-    assert forget(cursor, EVERYTHING, before=at, lateness_seconds=0) == Forgotten(0, 0)
+    forget(cursor, EVERYTHING, before=at, keep_days=0)
+    assert forget(cursor, EVERYTHING, before=at, keep_days=0) == Forgotten(0, 0)
     after = read(cursor, EVERYTHING, keys, at=at + later)
     for one, other in zip(before, after, strict=True):
         assert values(EVERYTHING, one.state, at=at + later) == values(EVERYTHING, other.state, at=at + later)

@@ -44,7 +44,6 @@ SMALL = FeatureSet(
     features=(VIEWS,),
     ttl=Ttl(days=2, days_after_purchase=1),
 )
-MINUTE = 60_000_000
 
 
 @pytest.fixture(scope="module")
@@ -169,21 +168,23 @@ def test_rows_and_what_they_cover_are_of_one_moment(store: Connection, address: 
 
 @services
 def test_what_is_kept_of_old_entities_and_tiles(store: Connection) -> None:
-    """An entity goes when it has been expired for the lateness; a tile, when no window reaches it."""
+    """An entity goes so long after its last event, bought or not; a tile, when no window reaches it."""
     bought = [event_at(BEGIN, visitor_id="b"), event_at(BEGIN, visitor_id="b", kind="purchase")]
+    kept_days = 5
     ended = BEGIN - BEGIN % (300 * 1_000_000) + 3_900 * 1_000_000
     with store, store.cursor() as cursor:
         filled(cursor, SMALL, [event_at(BEGIN), *bought])
 
         def forgotten(before: int) -> Forgotten:
-            return forget(cursor, SMALL, before=before, lateness_seconds=60)
+            return forget(cursor, SMALL, before=before, keep_days=kept_days)
 
         assert forgotten(ended - 1) == Forgotten(0, 0)
         assert forgotten(ended) == Forgotten(0, 2)
-        assert forgotten(BEGIN + DAY + MINUTE) == Forgotten(0, 0)
-        assert forgotten(BEGIN + DAY + MINUTE + 1) == Forgotten(1, 0)
-        assert forgotten(BEGIN + 2 * DAY + MINUTE) == Forgotten(0, 0)
-        assert forgotten(BEGIN + 2 * DAY + MINUTE + 1) == Forgotten(1, 0)
+        assert forgotten(BEGIN + 5 * DAY) == Forgotten(0, 0)
+        kept_days = 1
+        assert forgotten(BEGIN + 2 * DAY) == Forgotten(0, 0)
+        kept_days = 5
+        assert forgotten(BEGIN + 5 * DAY + 1) == Forgotten(2, 0)
 
 
 @services
@@ -194,7 +195,7 @@ def test_forgetting_waits_for_no_batch(store: Connection, address: PostgresAddre
     with store, store.cursor() as cursor, connect(address, statement_seconds=5) as other:
         upsert(cursor, SMALL, partials_of(SMALL, table_of([event_at(BEGIN)])), batch_id=1)
         with other, other.cursor() as forgetting:
-            found = forget(forgetting, SMALL, before=BEGIN + 9 * DAY, lateness_seconds=0)
+            found = forget(forgetting, SMALL, before=BEGIN + 9 * DAY, keep_days=0)
             assert found == Forgotten(1, 1)
 
 
