@@ -1,6 +1,6 @@
 """Silver of a small simulated shop that arrives commit by commit, as clean_silver writes it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +16,35 @@ from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.lake import IDENTITIES, silver_tables
 from pipelines.contracts.positions import Coverage, Vector
 from pipelines.gold.features.event import TABLES, of_row
-from tests.tiny_lake import TinyLake
+from pipelines.silver.keyed_batch import Place
+from tests.tiny_lake import PARTITIONS, TinyLake
 
 Rows = list[dict[str, Any]]
 _SPECS = {**silver_tables(), IDENTITIES.name: IDENTITIES}
 
 
 class GrownLake:
-    """Tables of silver in `names`, empty at first; `arrive` adds what the shop sent by a moment."""
+    """Tables of silver in `names`, empty at first; `arrive` adds what the shop sent by a moment.
 
-    def __init__(self, shop: TinyLake, folder: Path) -> None:
+    `bound_to`: all records came by that one topic, through a mapping, orders in partitions of their own.
+    """
+
+    def __init__(self, shop: TinyLake, folder: Path, *, bound_to: str | None = None) -> None:
         self.names = Names.of(var_dir=str(folder), lake=None)
         self._all = {name: _rows(shop.names, name) for name in (*TABLES, IDENTITIES.name)}
+        for row in (row for rows in self._all.values() for row in rows if bound_to is not None):
+            row["partition"] += PARTITIONS if row["topic"] == "orders" else 0
+            row["topic"] = bound_to
         self._batch = 0
         self._reached: dict[tuple[str, int], int] = {}
         for name in self._all:
             empty = arrow_schema(_SPECS[name]).empty_table()
             write_deltalake(self.names.table(name), empty, partition_by=list(_SPECS[name].partitions))
 
-    def arrive(self, share: float) -> Vector:
-        """Add the rows up to this share of every partition, as one batch; what is covered by then."""
-        until = {place: int(most * share) for place, most in self._ends().items()}
+    def arrive(self, share: float, *, only: Callable[[Place], bool] = lambda _: True) -> Vector:
+        """Add the rows up to this share of these partitions, as one batch; what is covered by then."""
+        ends = {place: int(most * share) for place, most in self._ends().items()}
+        until = self._reached | {place: end for place, end in ends.items() if only(place)}
         for name, rows in self._all.items():
             new = [one for one in rows if self._is_new(one, until)]
             if new:

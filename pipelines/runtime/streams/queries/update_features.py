@@ -62,11 +62,11 @@ class _UpdateFeatures:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._checkpoint = site.names.checkpoint(UPDATE_FEATURES)
-        self._paths = [site.names.table(table) for table in TABLES]
+        self._tables = {table: site.names.table(table) for table in TABLES}
         self._keeper = FeatureKeeper(site.services.postgres.address(), query=UPDATE_FEATURES)
 
     def __call__(self, batch: DataFrame, context: BatchContext) -> BatchSummary:
-        ends = reached(self._site.spark, self._checkpoint, context.batch_id, self._paths)
+        ends = reached(self._site.spark, self._checkpoint, context.batch_id, self._tables)
         entry = Entry(context.app_id, context.batch_id, ends.positions, None)
         part = self._keeper.taking(list(all_sets().values()), entry)
         caught_up = {one.feature_set.name: self._missed(one) for one in part.joining}
