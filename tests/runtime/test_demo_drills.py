@@ -103,7 +103,7 @@ def test_queries_fail_and_the_driver_is_killed_in_points_that_exist():
     assert [one.action for one in points] == ["raise", "raise", "raise", "raise", "kill"]
     assert {one.name.partition(":")[2] for one in points} == {"", "bronze.records", "silver.events"}
     steps = {one.name.partition(":")[0].partition(".")[2] for one in points}
-    assert steps == {"before_append", "after_append", "after_batch", "after_book"}
+    assert steps == {"before_append", "after_append", "after_batch", "after_book", "before_postgres"}
 
 
 class TestTheReport:
@@ -127,6 +127,7 @@ class TestTheReport:
                     "orders": 1,
                     "late": 0,
                 },
+                {"ok": False, "entities": 1, "values": 9, "different": 1, "example": "user ('v',): views"},
             ),
             drills=drills,
         )
@@ -140,7 +141,11 @@ class TestTheReport:
     def test_it_holds_when_every_crash_happened(self):
         check = self.crashes_check(CRASHES, restarts=1)
         assert check.ok
-        assert check.seen == "5 of 5 crashes, the driver started again 1 times"
+        assert check.seen == "6 of 6 crashes, the driver started again 1 times"
+
+    def test_it_fails_when_a_feature_is_wrong(self):
+        check = self.checks(drill_report((), (), restarts=0))["every feature is what single events add up to"]
+        assert (check.ok, check.seen) == (False, "1 differ, such as user ('v',): views")
 
     def test_it_fails_when_the_settled_book_is_wrong(self):
         found = self.checks(drill_report((), (), restarts=0))

@@ -97,7 +97,10 @@ def test_a_driver_understands_its_crashes(before):
 def test_each_crash_names_a_query_and_its_table(crash):
     query, moment, table = re.fullmatch(r"(\w+)\.(\w+)(?::([\w.]+))?@\d+=(?:raise|kill)", crash).groups()
     assert query in all_queries()
-    steps = ("before_batch", "after_batch", "before_append", "after_append", "before_book", "after_book")
+    steps = (
+        *("before_batch", "after_batch", "before_append", "after_append"),
+        *("before_book", "after_book", "before_postgres"),
+    )
     assert moment in steps
     assert (table in all_tables()) == moment.endswith("append")
 

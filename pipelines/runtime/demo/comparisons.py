@@ -14,21 +14,24 @@ from pipelines.runtime.demo.children import Child
 from pipelines.runtime.demo.progress import silver_positions
 from pipelines.runtime.embedded.endpoints import Endpoints
 from pipelines.runtime.embedded.progress import Progress
+from pipelines.runtime.features.store_check import compare_store
 from pipelines.runtime.reading import record_reader
 from pipelines.runtime.streams.oracle_check import compare_with_oracle
 from pipelines.settings import Settings
 
 _ORACLE_RECORDS = 500_000
+_FEATURE_RECORDS = 60_000
 _SETTLE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class Comparisons:
-    """Rows of the lake; the book as the stream has left it; the book after the daily job."""
+    """Rows of the lake; the book as the stream has left it; the book after the daily job; features."""
 
     rows: dict[str, Any]
     credits: dict[str, Any]
     settled: dict[str, Any]
+    features: dict[str, Any]
 
 
 def compare_all(
@@ -56,7 +59,9 @@ def compare_all(
     tell("check", "comparing every credit with a plain-Python oracle's, and with the truth")
     credited = compare_credits(settings, services, truth=truth, settled=False)
     if "skipped" in credited:
-        return Comparisons(at_rest(), credited, credited)
+        return Comparisons(at_rest(), credited, credited, credited)
+    tell("check", "comparing every feature with what single events add up to")
+    features = compare_features(settings, services)
     tell("check", "settling orders, late ones and all")
     with settling as job:
         rows = at_rest()
@@ -64,7 +69,7 @@ def compare_all(
         done = read_json(job.last_line())
     tell("check", "comparing every credit again")
     settled = compare_credits(settings, services, truth=truth, settled=True)
-    return Comparisons(rows, credited, {**settled, "job": done})
+    return Comparisons(rows, credited, {**settled, "job": done}, features)
 
 
 def compare_rows(settings: Settings, services: Endpoints, *, since: Vector) -> dict[str, Any]:
@@ -101,12 +106,18 @@ def compare_credits(
     return found.as_data()
 
 
+def compare_features(settings: Settings, services: Endpoints) -> dict[str, Any]:
+    """Every feature of every entity in the online store."""
+    names = _names(settings)
+    return _skipped(names, _FEATURE_RECORDS) or compare_store(names, services.postgres.address()).as_data()
+
+
 def _names(settings: Settings) -> Names:
     return Names.of(var_dir=settings.var_dir, lake=settings.lake)
 
 
-def _skipped(names: Names) -> dict[str, Any] | None:
+def _skipped(names: Names, most: int = _ORACLE_RECORDS) -> dict[str, Any] | None:
     records = sum(silver_positions(names).values())
-    if 0 < records <= _ORACLE_RECORDS:
+    if 0 < records <= most:
         return None
-    return {"records": records, "skipped": f"more than {_ORACLE_RECORDS:,} records, or none"}
+    return {"records": records, "skipped": f"more than {most:,} records, or none"}

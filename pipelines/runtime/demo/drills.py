@@ -8,10 +8,11 @@ CRASHES = (
     "clean_silver.before_append:silver.events@2=raise",
     "clean_silver.after_batch@3=raise",
     "attribute_orders.after_book@2=raise",
+    "update_features.before_postgres@2=raise",
     "clean_silver.after_append:silver.events@6=kill",
 )
 """Failpoints: written but not yet recorded, before a table, at the batch's end, in Postgres but not yet in
-the lake; killed between tables."""
+the lake, in the lake but not yet in Postgres; killed between tables."""
 _RECORDS_A_BATCH = 500
 
 

@@ -10,11 +10,13 @@ import psycopg2
 from pipelines.connectors.kafka import end_offsets
 from pipelines.connectors.lake_reader import covered
 from pipelines.connectors.ledger import newest_entry
-from pipelines.connectors.names import ATTRIBUTE_ORDERS, CLEAN_SILVER, LAND_BRONZE, Names
+from pipelines.connectors.names import ATTRIBUTE_ORDERS, CLEAN_SILVER, LAND_BRONZE, UPDATE_FEATURES, Names
 from pipelines.connectors.postgres import PostgresAddress, open_connection
 from pipelines.contracts.lake import BRONZE
 from pipelines.contracts.positions import Vector, behind
+from pipelines.contracts.topics import all_topics
 from pipelines.errors import ServiceError
+from pipelines.gold.features.event import TABLES
 from pipelines.runtime.streams.queries.clean_silver import WRITTEN
 from pipelines.runtime.watching.observe import Freshness, freshness, reject_totals, row_totals
 
@@ -75,6 +77,24 @@ def attribution_backlog(address: PostgresAddress, bootstrap: str, topics: Sequen
     ):
         entry = newest_entry(cursor, ATTRIBUTE_ORDERS)
     return behind(entry.positions if entry else {}, end_offsets(bootstrap, topics))
+
+
+def features_backlog(address: PostgresAddress, names: Names) -> int:
+    """Records of silver's events and orders that the feature sets have not yet in Postgres."""
+    with (
+        closing(open_connection(address, application="demo")) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        entry = newest_entry(cursor, UPDATE_FEATURES)
+    owners = {name: topic.table for name, topic in all_topics().items()}
+    written = {
+        place: offset
+        for table in TABLES
+        for place, offset in covered(names, [table], query=CLEAN_SILVER).items()
+        if owners.get(place[0], table) == table
+    }
+    return behind(entry.positions if entry else {}, written)
 
 
 def backlog(names: Names, bootstrap: str, topics: Sequence[str]) -> dict[str, int]:

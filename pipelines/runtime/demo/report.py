@@ -61,7 +61,7 @@ def _checks(run: DemoRun, summary: dict[str, Any]) -> list[Check]:
             "Kafka acknowledged every record", acked > 0 and failed == 0, f"{acked} acked, {failed} failed"
         ),
         Check(
-            "silver and attribution cover all of Kafka",
+            "silver, attribution and features cover all of Kafka",
             not any(run.left_behind.values()),
             f"left: {dict(run.left_behind)}",
         ),
@@ -90,6 +90,8 @@ def _comparisons(compared: Comparisons) -> Iterator[Check]:
             yield Check(f"every credit is as plain Python gives it{when}", *_attribution_seen(found))
         if found.get("truth"):
             yield Check(f"the first click is the true one{when}", *_truth_seen(found["truth"]))
+    if "ok" in compared.features:
+        yield Check("every feature is what single events add up to", *_features_seen(compared.features))
 
 
 def _oracle_seen(oracle: Mapping[str, Any]) -> str:
@@ -104,6 +106,11 @@ def _attribution_seen(found: Mapping[str, Any]) -> tuple[bool, str]:
     left_out = f", {found['late']} late ones left out" if found["late"] else ""
     text = f"wrong: {wrong}" if wrong else f"{rows} rows of {found['orders']} orders{left_out}"
     return not wrong, text
+
+
+def _features_seen(found: Mapping[str, Any]) -> tuple[bool, str]:
+    values = f"{found['values']} values of {found['entities']} entities"
+    return found["ok"], values if found["ok"] else f"{found['different']} differ, such as {found['example']}"
 
 
 def _truth_seen(truth: Mapping[str, Any]) -> tuple[bool, str]:

@@ -17,7 +17,14 @@ from pipelines.runtime.demo.children import Child
 from pipelines.runtime.demo.comparisons import Comparisons, compare_all
 from pipelines.runtime.demo.drills import CRASHES, drill_report, with_crashes
 from pipelines.runtime.demo.plan import DemoPlan
-from pipelines.runtime.demo.progress import Tally, attribution_backlog, backlog, silver_positions, tally
+from pipelines.runtime.demo.progress import (
+    Tally,
+    attribution_backlog,
+    backlog,
+    features_backlog,
+    silver_positions,
+    tally,
+)
 from pipelines.runtime.demo.streams_child import StreamsChild
 from pipelines.runtime.doctor import require
 from pipelines.runtime.embedded.endpoints import Endpoints
@@ -206,7 +213,7 @@ class Demo:
         self._mark("fed")
 
     def _drain(self, streams: StreamsChild, services: Endpoints, started_at: datetime) -> dict[str, int]:
-        """Wait until silver and attribution cover all of Kafka; what is left when it takes too long."""
+        """Wait until silver, attribution and features cover all of Kafka; what is left if they do not."""
         self._tell("streams", "landing what is left")
         deadline = time.monotonic() + _DRAIN_SECONDS
         bound = [one.topic for one in self._settings.bindings]
@@ -214,6 +221,7 @@ class Demo:
             left = backlog(self._names, services.kafka, landed_topics(bound))
             address = services.postgres.address()
             left["attribution"] = attribution_backlog(address, services.kafka, read_topics(bound))
+            left["features"] = features_backlog(address, self._names)
             if not any(left.values()) or time.monotonic() > deadline:
                 self._mark("drained")
                 return left
