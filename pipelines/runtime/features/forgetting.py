@@ -46,7 +46,7 @@ def forget_all(connection: Connection, *, now: datetime, keep_days: float) -> di
     """`forget` for every set whose tables are there, by name, each in a transaction of its own.
 
     Ages are counted from the newest event of any set, or from `now` when that is earlier, so that a lake
-    of old data is not forgotten at once. Tiles stay a week longer than windows need, for reads that lag.
+    of old data is not forgotten at once. Everything stays a week longer, for reads that lag.
     """
     with connection, connection.cursor() as cursor:
         there = {(one.name, one.version) for one in stored_sets(cursor)}
@@ -55,7 +55,7 @@ def forget_all(connection: Connection, *, now: datetime, keep_days: float) -> di
     forgotten = {}
     for one in sets:
         with connection, connection.cursor() as cursor:
-            forgotten[one.name] = forget(cursor, one, before=newest - _LAG, keep_days=keep_days - _LAG / _DAY)
+            forgotten[one.name] = forget(cursor, one, before=newest - _LAG, keep_days=keep_days)
     return forgotten
 
 
