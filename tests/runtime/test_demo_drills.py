@@ -100,7 +100,7 @@ def test_crashes_need_no_settings_of_the_call():
 
 def test_queries_fail_and_the_driver_is_killed_in_points_that_exist():
     points = [Failpoint.parse(text) for text in CRASHES]
-    assert [one.action for one in points] == ["raise", "raise", "raise", "raise", "kill"]
+    assert [one.action for one in points] == [*["raise"] * 5, "kill"]
     assert {one.name.partition(":")[2] for one in points} == {"", "bronze.records", "silver.events"}
     steps = {one.name.partition(":")[0].partition(".")[2] for one in points}
     assert steps == {"before_append", "after_append", "after_batch", "after_book", "before_postgres"}
