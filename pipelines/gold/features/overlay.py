@@ -1,0 +1,120 @@
+"""What single events add to feature sets before the store covers them: merged in when a value is read.
+
+An event is in flight from when it was consumed until the store's positions have passed it. Both are told
+by Kafka's offsets, partition by partition, so an event counts once: in the store, or here, never in both.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+
+from pipelines.contracts.positions import Vector, furthest
+from pipelines.gold.features.feature_set import FeatureSet
+from pipelines.gold.features.scalar import State, key_of, state_of
+from pipelines.gold.features.values import Event
+
+Place = tuple[str, int]
+"""Topic and partition."""
+Key = tuple[str, ...]
+_VISITOR, _USER = "visitor_id", "user_id"
+
+
+class _InFlight:
+    """An event, and the state that it makes of each set that was asked for it."""
+
+    __slots__ = ("_states", "event", "offset", "place")
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        self.place: Place = (event["topic"], event["partition"])
+        self.offset: int = event["offset"]
+        self._states: dict[str, State] = {}
+
+    def is_beyond(self, positions: Vector) -> bool:
+        return self.offset >= positions.get(self.place, 0)
+
+    def state(self, feature_set: FeatureSet) -> State:
+        """Made when first asked for: most events are covered before anybody asks."""
+        if feature_set.name not in self._states:
+            self._states[feature_set.name] = state_of(feature_set, self.event)
+        return self._states[feature_set.name]
+
+
+_Index = defaultdict[Key, dict[_InFlight, None]]
+
+
+class Overlay:
+    """The events from `since` on that were consumed and not released, by set and entity."""
+
+    def __init__(self, sets: Iterable[FeatureSet], *, since: Vector) -> None:
+        self._sets = list(sets)
+        self._since = dict(since)
+        self._reached = dict(since)
+        self._queues: defaultdict[Place, deque[_InFlight]] = defaultdict(deque)
+        self._by_key: dict[str, _Index] = {one.name: defaultdict(dict) for one in self._sets}
+        self._by_user: _Index = defaultdict(dict)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._queues.values()))
+
+    @property
+    def reached(self) -> Vector:
+        """The next offset of each partition: what lies below was consumed, with or without an event."""
+        return self._reached
+
+    def add(self, events: Iterable[Event], *, until: Vector) -> None:
+        """Take in events below `until`, which was consumed to the end; what was consumed before stays out.
+
+        A partition's events come in the order of their offsets; a record's own come together.
+        """
+        for event in events:
+            place = (event["topic"], event["partition"])
+            if self._reached.get(place, 0) <= event["offset"] < until.get(place, 0):
+                self._keep(_InFlight(event))
+        self._reached = furthest([self._reached, until])
+
+    def release(self, positions: Vector) -> None:
+        """Let go of the events below the positions, which the store holds from now on."""
+        for place, offset in positions.items():
+            queue = self._queues[place]
+            while queue and queue[0].offset < offset:
+                self._drop(queue.popleft())
+        self._since = furthest([self._since, positions])
+        self._reached = furthest([self._reached, positions])
+
+    def completes(self, positions: Vector) -> bool:
+        """Whether a store at these positions and what is in flight leave nothing out between them.
+
+        They do when the store was set back behind what was released, or when Kafka no longer held what the
+        store lacked as reading began; until the store has caught up, nothing can be said.
+        """
+        return all(positions.get(place, 0) >= offset for place, offset in self._since.items())
+
+    def states(self, feature_set: FeatureSet, key: Key, *, beyond: Vector) -> list[State]:
+        """What each event in flight adds to the entity that a store at these positions does not have."""
+        held = self._by_key[feature_set.name].get(key, ())
+        return [one.state(feature_set) for one in held if one.is_beyond(beyond)]
+
+    def visitors(self, user: str, *, beyond: Vector) -> list[str]:
+        """The visitors whom an event in flight names together with the user."""
+        held = self._by_user.get((user,), ())
+        return list(dict.fromkeys(one.event[_VISITOR] for one in held if one.is_beyond(beyond)))
+
+    def _keep(self, one: _InFlight) -> None:
+        self._queues[one.place].append(one)
+        for index, key in self._indexed(one):
+            index[key][one] = None
+
+    def _drop(self, one: _InFlight) -> None:
+        for index, key in self._indexed(one):
+            del index[key][one]
+            if not index[key]:
+                del index[key]
+
+    def _indexed(self, one: _InFlight) -> Iterable[tuple[_Index, Key]]:
+        for feature_set in self._sets:
+            key = key_of(feature_set, one.event)
+            if key is not None:
+                yield self._by_key[feature_set.name], key
+        user = one.event.get(_USER)
+        if user is not None:
+            yield self._by_user, (user,)
