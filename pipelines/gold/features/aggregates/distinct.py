@@ -55,7 +55,7 @@ class Distinct(Sum):
             return super().values_of_ranges(columns, ranges)
         hashes = pc.list_flatten(columns[0]).to_numpy(zero_copy_only=False)
         starts, entity = np.unique(ranges.low, return_inverse=True)
-        news = _first_times(hashes, starts)
+        news = first_times(hashes, starts)
         found = np.searchsorted(news, ranges.high) - np.searchsorted(news, ranges.low)
         for number in np.unique(entity[found >= self.sample]):
             wanted = np.flatnonzero(entity == number)
@@ -86,7 +86,7 @@ def singles(values: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(np.arange(len(values) + 1, dtype=np.int32)), values)
 
 
-def _first_times(hashes: Numbers, starts: Indices) -> Indices:
+def first_times(hashes: Numbers, starts: Indices) -> Indices:
     """The rows at which an entity's hash comes for the first time, in their order."""
     entity = np.searchsorted(starts, np.arange(len(hashes)), side="right")
     order = np.lexsort((hashes, entity))

@@ -1,17 +1,19 @@
 """The value that comes most often."""
 
+from bisect import insort
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipelines.gold.features.aggregates import Lifted, Mask, Moments
-from pipelines.gold.features.aggregates.distinct import singles
+from pipelines.gold.features.aggregates import Lifted, Mask, Moments, Ranges
+from pipelines.gold.features.aggregates.distinct import first_times, singles
 from pipelines.gold.features.aggregates.sums import Sum
 from pipelines.gold.features.hashing import hash_of, hashes_of
-from pipelines.gold.features.monoids import Columns, Element, Monoid
-from pipelines.gold.features.monoids.samples import LowestCounts
+from pipelines.gold.features.monoids import Columns, Element, Indices, Monoid
+from pipelines.gold.features.monoids.samples import LowestCounts, Numbers
 from pipelines.gold.features.values import ANY, Event, Value, Where
 
 SAMPLE = 64
@@ -49,7 +51,67 @@ class Top(Sum):
         _, texts, counts = element
         return min(zip(counts, texts, strict=True), key=lambda entry: (-entry[0], entry[1]))[1]
 
+    def values_of_ranges(self, columns: Columns, ranges: Ranges) -> pa.Array:
+        if not ranges.from_start or not len(columns[0]):
+            return super().values_of_ranges(columns, ranges)
+        hashes = pc.list_flatten(columns[0]).to_numpy(zero_copy_only=False)
+        texts = pc.list_flatten(columns[1])
+        starts = np.unique(ranges.low)
+        ranks = _ranks(texts)
+        leaders = _leaders(ranks, np.searchsorted(starts, np.arange(len(hashes)), side="right"))
+        news = first_times(hashes, starts)
+        seen = np.searchsorted(news, ranges.high) - np.searchsorted(news, ranges.low)
+        for start in np.unique(ranges.low[seen > self.sample]):
+            part = slice(start, ranges.high[ranges.low == start].max())
+            leaders[part] = self._sampled(hashes[part], ranks[part]) + start
+        rows = leaders[np.maximum(ranges.high, 1) - 1]
+        return texts.take(pa.array(rows, mask=ranges.high <= ranges.low))
+
+    def _sampled(self, hashes: Numbers, ranks: Numbers) -> Indices:
+        """For each event of one entity a row of the text that leads by then, of those in the sample."""
+        counts: dict[int, int] = {}
+        rows: dict[int, int] = {}
+        sample: list[int] = []
+        leader = int(hashes[0])
+        found = np.empty(len(hashes), np.int64)
+        standing = lambda hashed: (counts[hashed], -ranks[rows[hashed]])  # noqa: E731
+        for row, hashed in enumerate(hashes.tolist()):
+            if hashed not in counts:
+                insort(sample, hashed)
+                rows[hashed] = row
+            counts[hashed] = counts.get(hashed, 0) + 1
+            gone = sample.pop() if len(sample) > self.sample else None
+            if gone == leader:
+                leader = max(sample, key=standing)
+            elif hashed <= sample[-1]:
+                leader = max(leader, hashed, key=standing)
+            found[row] = rows[leader]
+        return found
+
     def finish_rows(self, columns: Columns, at: Moments) -> pa.Array:
         elements = zip(*(column.to_pylist() for column in columns), strict=True)
         found = [self.finish(element if element[0] else None, 0) for element in elements]
         return pa.array(found, pa.string())
+
+
+def _ranks(texts: pa.Array) -> Numbers:
+    """The place of each row's text among all, by code points; the same of equals."""
+    encoded = texts.dictionary_encode()
+    ranks = pc.rank(encoded.dictionary).to_numpy(zero_copy_only=False).astype(np.int64) - 1
+    return np.asarray(ranks[encoded.indices.to_numpy(zero_copy_only=False)])
+
+
+def _leaders(ranks: Numbers, entity: Indices) -> Indices:
+    """For each event a row of the text that its entity has had most often by then, of equals the first.
+
+    Counts only rise: whoever leads is whoever has ever had the highest count, at the row where it was got.
+    """
+    size = len(ranks)
+    _, group = np.unique(entity * size + ranks, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    counts = np.empty(size, np.int64)
+    counts[order] = np.arange(size) - np.searchsorted(group[order], group[order])
+    _, standing = np.unique(counts * size + (size - 1 - ranks), return_inverse=True)
+    best = entity * size + standing
+    is_leading = best == np.maximum.accumulate(best)
+    return np.maximum.accumulate(np.where(is_leading, np.arange(size), 0))
