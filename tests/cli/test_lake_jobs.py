@@ -1,6 +1,10 @@
 """What the jobs of a lake refuse before they start anything."""
 
+import json
+
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from jobs import (
     check_conservation,
@@ -43,6 +47,24 @@ def test_there_is_nothing_to_compact_before_a_lake_is_there(settings, tmp_path, 
 def test_an_empty_folder_is_no_table(settings, tmp_path):
     (tmp_path / "var" / "lake" / "bronze" / "records").mkdir(parents=True)
     assert run_job(maintain_tables.run, [], settings=settings) == 1
+
+
+def test_small_files_of_feature_tables_are_joined_too(settings, tmp_path, capsys):
+    path = str(tmp_path / "var" / "lake" / "gold" / "features_user_v1_partials")
+    for number in range(3):
+        write_deltalake(path, pa.table({"n": [number]}), mode="append")
+    assert run_job(maintain_tables.run, [], settings=settings) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {
+        "table": "gold.features_user_v1_partials",
+        "files_before": 3,
+        "files_after": 1,
+        "removed": 0,
+    }
+    assert run_job(maintain_tables.run, ["--keep-hours", "0"], settings=settings) == 2
+    assert "--nothing-runs" in capsys.readouterr().err
+    assert run_job(maintain_tables.run, ["--keep-hours", "0", "--nothing-runs"], settings=settings) == 0
+    assert json.loads(capsys.readouterr().out)["removed"] == 3
 
 
 def test_nothing_is_sent_while_another_driver_runs(settings, tmp_path, monkeypatch, capsys):

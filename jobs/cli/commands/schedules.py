@@ -58,7 +58,9 @@ def _due(found: Standing) -> str:
         return _shown(found.ready_at)
     if found.waits_for:
         return f"since {_shown(found.owed)}, waits for {', '.join(found.waits_for)}"
-    return f"{_shown(found.ready_at)}, for {_shown(found.owed)}"
+    if found.ready_at is not None and found.ready_at > found.owed:
+        return f"again {_shown(found.ready_at)}, for {_shown(found.owed)}"
+    return f"since {_shown(found.owed)}"
 
 
 def _took(past: Past) -> str:

@@ -50,14 +50,18 @@ def standing(one: Planned, plan: Mapping[str, Planned], past: Mapping[str, Past]
 
 
 def next_job(plan: Sequence[Planned], past: Mapping[str, Past], now: datetime) -> tuple[str, datetime] | None:
-    """The job to run now and its tick: what has been due for longest, then by the plan's order."""
+    """The job to run now and its tick: who has waited longest, of equals the first of the plan.
+
+    A job waits since the first tick that it has missed, so that none which is always due can hold up another.
+    """
     by_name = {one.job: one for one in plan}
     ready = []
     for one in plan:
         found = standing(one, by_name, past, now)
         if found.owed and not found.waits_for and found.ready_at and found.ready_at <= now:
-            ready.append((one.job, found.owed))
-    return min(ready, key=lambda job: job[1], default=None)
+            ready.append((_missed_since(one, past[one.job], found.owed), one.job, found.owed))
+    chosen = min(ready, key=lambda waiting: waiting[0], default=None)
+    return chosen[1:] if chosen else None
 
 
 def next_moment(plan: Sequence[Planned], past: Mapping[str, Past], now: datetime) -> datetime | None:
@@ -67,6 +71,11 @@ def next_moment(plan: Sequence[Planned], past: Mapping[str, Past], now: datetime
     moments = [one.ready_at for one in found if one.ready_at and one.ready_at > now]
     ticks = [tick for one in plan if (tick := one.ticks.first_from(now + timedelta(microseconds=1)))]
     return min([*moments, *ticks], default=None)
+
+
+def _missed_since(one: Planned, past: Past, owed: datetime) -> datetime:
+    before = max(past.since, past.due_at or past.since)
+    return min(owed, one.ticks.first_from(before + timedelta(microseconds=1)) or owed)
 
 
 def _is_open(past: Past, tick: datetime) -> bool:

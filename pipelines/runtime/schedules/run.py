@@ -36,13 +36,13 @@ class Scheduler:
     clock: Clock = utc_now
 
     def run_due(self) -> int:
-        """Run what is due until nothing is; how many runs did not end well, broken off ones too.
+        """Run what is due at this moment, each job once; how many runs did not end well, broken off ones too.
 
         Raises `ServiceError` when Postgres cannot be used: nothing is run that is not noted.
         """
-        self.ledger.open(self._jobs, now=self.clock())
-        failed = 0
-        while (code := self._run_next()) is not None:
+        failed, began = 0, self.clock()
+        self.ledger.open(self._jobs, now=began)
+        while (code := self._run_next(began)) is not None:
             failed += code
             if self.wait(0):
                 break
@@ -54,7 +54,7 @@ class Scheduler:
         failures, stopped = 0, False
         while not stopped:
             try:
-                busy = self._run_next() is not None
+                busy = self._run_next(self.clock()) is not None
                 failures, seconds = 0, 0.0 if busy else self._until_next()
             except ServiceError as error:
                 failures += 1
@@ -66,9 +66,9 @@ class Scheduler:
     def _jobs(self) -> list[str]:
         return [one.job for one in self.plan]
 
-    def _run_next(self) -> int | None:
-        """Run the next job that is due: 0 when it ended well, else 1; none when nothing is due."""
-        found = next_job(self.plan, self.ledger.past(self._jobs), self.clock())
+    def _run_next(self, now: datetime) -> int | None:
+        """Run the next job that is due at `now`: 0 when it ended well, else 1; none when nothing is due."""
+        found = next_job(self.plan, self.ledger.past(self._jobs), now)
         if found is None:
             return None
         job, due_at = found

@@ -50,12 +50,16 @@ def test_before_a_job_was_first_scheduled_nothing_was_missed():
     assert next_job(plan, {"a": Past(since=at(3))}, at(26)) == ("a", at(26))
 
 
-def test_what_has_been_due_for_longest_comes_first():
-    """A job that is due again whenever it ends keeps no other waiting."""
-    plan = [Planned("often", every(1)), Planned("daily", TWO)]
-    past = {"often": ended(at(2)), "daily": ended(at(2, -1))}
-    assert due(plan, past, at(2) + MINUTE) == "daily"
-    assert due(plan, past | {"daily": ended(at(2))}, at(2) + MINUTE) == "often"
+@pytest.mark.parametrize("other", ["a", "z"])
+def test_who_has_waited_longest_comes_first(other):
+    """A job that is due again whenever it ends keeps no other waiting, not even one that follows a third."""
+    plan = [Planned("usual", every(4)), Planned("third", every(4)), Planned(other, every(4), ("third",))]
+    now, tick = at(2), timedelta(seconds=4)
+    past = {"usual": ended(now - 2 * tick), "third": ended(now - 3 * tick), other: ended(now - 9 * tick)}
+    assert next_job(plan, past, now) == ("third", now)
+    assert next_job(plan, past | {"third": ended(now)}, now) == (other, now)
+    assert next_job(plan, past | {"third": ended(now), other: ended(now)}, now) == ("usual", now)
+    assert next_job(plan, {one.job: ended(now - tick) for one in plan}, now) == ("usual", now)
 
 
 CHAIN = [Planned("first", TWO), Planned("then", TWO, after=("first",))]

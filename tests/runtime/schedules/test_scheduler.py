@@ -104,6 +104,16 @@ def test_a_run_whose_scheduler_was_killed_is_told_and_done_again(days):
     assert days.ledger.past(["first"])["first"].tries == 2
 
 
+def test_once_runs_each_job_once_however_soon_it_is_due_again(database, tmp_path):
+    days = Days(database, tmp_path, [Planned("often", every(1))])
+    days.at(MIDNIGHT).run_due()
+    moments = iter(MIDNIGHT + timedelta(seconds=n) for n in range(10, 100))
+    scheduler = days.at(MIDNIGHT)
+    object.__setattr__(scheduler, "clock", lambda: next(moments))
+    assert scheduler.run_due() == 0
+    assert days.done() == "often"
+
+
 def test_it_goes_on_until_it_is_stopped(database, tmp_path):
     days = Days(database, tmp_path, [Planned("often", every(1))])
     moments = iter(MIDNIGHT + timedelta(seconds=n / 4) for n in range(10_000))
