@@ -28,7 +28,7 @@ _COMMITS_READ = 20
 def ensure_table(spark: SparkSession, spec: TableSpec, path: str) -> None:
     """Create the table when it is not there. Raises `LakeError` when one of another schema is."""
     if is_local(path):
-        _ensure_local(spec, path)
+        ensure_without_spark(spec, path)
     else:
         _ensure_remote(spark, spec, path)
 
@@ -87,7 +87,8 @@ def _properties(spec: TableSpec) -> dict[str, str | None]:
     return properties
 
 
-def _ensure_local(spec: TableSpec, path: str) -> None:
+def ensure_without_spark(spec: TableSpec, path: str) -> None:
+    """As `ensure_table`, of a table that delta-rs can reach."""
     wanted = Schema.from_arrow(arrow_schema(spec))
     try:
         there = {field.name: field.type for field in DeltaTable(path).schema().fields}

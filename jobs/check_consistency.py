@@ -1,0 +1,39 @@
+"""Prove that logged reads of features are what silver makes of them, value by value; exit 1 when not."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from jobs.entry import run_job, writable_file
+from pipelines.connectors.names import Names
+from pipelines.errors import CheckFailed, SettingsError
+from pipelines.runtime.features.consistency import check_reads
+from pipelines.runtime.streams.session import open_session
+from pipelines.settings import Settings
+
+
+def run(settings: Settings, arguments: Sequence[str]) -> None:
+    """Print the result as JSON, or write it to `--report FILE`."""
+    parser = argparse.ArgumentParser(prog="check_consistency", description=__doc__)
+    parser.add_argument("--reads", type=int, default=20_000, help="how many of the newest are checked")
+    parser.add_argument("--wait", type=float, default=30, metavar="SECONDS", help="for silver to reach them")
+    parser.add_argument("--report", type=writable_file, help="write the result as JSON")
+    options = parser.parse_args(arguments)
+    if options.reads < 1 or options.wait < 0:
+        raise SettingsError("--reads takes at least 1, --wait at least 0")
+    names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
+    spark = open_session(settings, names, app="check_consistency")
+    result = check_reads(spark, names, most=options.reads, wait_seconds=options.wait)
+    spark.stop()
+    shown = json.dumps(result.as_data())
+    if options.report:
+        options.report.write_text(shown)
+    else:
+        sys.stdout.write(shown + "\n")
+    if not result.holds:
+        raise CheckFailed("online is not offline: see mismatch, missing and extra of each feature.")
+
+
+if __name__ == "__main__":
+    sys.exit(run_job(run))
