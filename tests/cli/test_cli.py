@@ -22,7 +22,7 @@ NEEDED = {
     "simulate": ["--duration", "1"],
     "trace": ["order", "o1"],
 }
-READS_NO_SETTINGS = {"contract", "dashboards", "features"}
+READS_NO_SETTINGS = {"contract", "dashboards"}
 
 
 @pytest.fixture

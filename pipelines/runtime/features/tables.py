@@ -21,8 +21,10 @@ order by attnum
 """
 _ROOM = 60  # per cent of a page that inserts fill: an update that finds room there touches no index
 _NOTE = """
-insert into features.sets (name, version, definition) values (%s, %s, %s)
-on conflict (name, version) do update set definition = features.sets.definition
+insert into features.sets (name, version, definition, ttl_days, ttl_days_after_purchase)
+values (%s, %s, %s, %s, %s)
+on conflict (name, version) do update
+set ttl_days = excluded.ttl_days, ttl_days_after_purchase = excluded.ttl_days_after_purchase
 returning definition
 """
 _COVER = """
@@ -52,7 +54,8 @@ def make_tables(cursor: Cursor, feature_set: FeatureSet) -> None:
     version, `SettingsError` as `tables_of`.
     """
     tables = tables_of(feature_set)
-    cursor.execute(_NOTE, (feature_set.name, feature_set.version, definition_of(feature_set)))
+    named, ttl = (feature_set.name, feature_set.version), feature_set.ttl
+    cursor.execute(_NOTE, (*named, definition_of(feature_set), ttl.days, ttl.days_after_purchase))
     if cursor.fetchone() != (definition_of(feature_set),):
         raise _otherwise(feature_set, "its definition")
     for table in tables:
