@@ -10,6 +10,7 @@ from pipelines.connectors.postgres import PostgresAddress, connect
 from pipelines.connectors.roles import address_of, prepare_database
 from pipelines.runtime.embedded.passwords import role_passwords
 from pipelines.settings import Settings
+from tests.dashboards.feature_rows import fill_features
 
 ROWS = [path.read_text() for path in sorted(Path(__file__).parent.glob("*.sql"))]
 
@@ -29,10 +30,11 @@ def prepared(database: PostgresAddress, passwords: dict[str, str]) -> PostgresAd
 
 @pytest.fixture
 def shop(prepared: PostgresAddress) -> PostgresAddress:
-    """The same with the rows of this folder's SQL files: what every panel has something to say about."""
+    """The same with this folder's SQL files and `feature_rows`: every panel has something to say."""
     with connect(prepared) as connection, connection, connection.cursor() as cursor:
         for statements in ROWS:
             cursor.execute(statements)
+        fill_features(cursor)
     return prepared
 
 

@@ -109,7 +109,7 @@ def test_the_writer_fills_tables_and_does_not_make_or_look_like_the_owner(shop, 
 def test_the_scorer_reads_gold_and_features_and_no_more(shop, role):
     scorer = role("scorer")
     assert asked(scorer, "select count(*) from gold.orders") == [(8,)]
-    assert asked(scorer, "select count(*) from features.batches") == [(0,)]
+    assert asked(scorer, "select count(*) from features.twin_v1") == [(3,)]
     for statement in ("delete from gold.orders", "select * from ops.ledger", "create temporary table t ()"):
         with pytest.raises(InsufficientPrivilege):
             asked(scorer, statement)
