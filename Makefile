@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 READY := $(VENV)/.ready
 
 .PHONY: help setup demo test check format hooks bench bench-ingest bench-attribution bench-features bench-pit lock wheel clean
@@ -10,7 +11,7 @@ help:
 	@echo "make demo [DURATION=seconds] [REPORT=file] [DATA=file MAPPING=name] [CRASHES=1]   everything, with real services"
 	@echo "make bench    all benchmarks; make bench-ingest: how fast and fresh bronze and silver are"
 	@echo "make bench-pit [ARGS='--events N']   training frames, beside DuckDB on the same file"
-	@echo "make test     set up and pass the tests"
+	@echo "make test [WORKERS=2]   set up and pass the tests"
 	@echo "make check    format, lint, types, architecture"
 	@echo "make hooks    check before every commit of this clone"
 	@echo "make wheel    build the wheel into dist/"
@@ -30,7 +31,7 @@ demo: $(READY)
 	@$(BIN)/clicklake demo $(if $(DURATION),--duration $(DURATION)) $(if $(REPORT),--report "$(REPORT)") $(foreach file,$(DATA),--data "$(file)") $(if $(MAPPING),--mapping $(MAPPING)) $(if $(CRASHES),--crashes --disturbed)
 
 test: $(READY)
-	@CLICKLAKE_PROFILE=ci $(BIN)/python -m pytest $(ARGS)
+	@CLICKLAKE_PROFILE=ci $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: bench-ingest bench-attribution bench-features bench-pit
 
