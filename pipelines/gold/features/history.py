@@ -30,7 +30,8 @@ def values_at(feature_set: FeatureSet, events: pa.Table, spine: pa.Table) -> pa.
     which breaks ties: seen is (visible_at, event_id) strictly before (seen_at, event_id). Times are UTC
     microseconds; `visible_at` and `seen_at` may be any numbers that rise with what is seen.
     """
-    order = ordered(feature_set.keys, events, spine)
+    columns = {"occurred_at"}.union(*(part.aggregate.reads for part in feature_set.parts))
+    order = ordered(feature_set.keys, events, spine, columns=sorted(columns))
     values = _History(feature_set, order, spine["at"].to_numpy()[order.rows]).values()
     places = np.empty(len(order.rows), np.int64)
     places[order.rows] = np.arange(len(order.rows))

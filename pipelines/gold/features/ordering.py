@@ -77,8 +77,8 @@ class Order:
         return TileRanges(starts[group], seen, rows), order
 
 
-def ordered(keys: Sequence[str], events: pa.Table, spine: pa.Table) -> Order:
-    """The events sorted by entity, visible_at and event_id, and where each row of the spine stands.
+def ordered(keys: Sequence[str], events: pa.Table, spine: pa.Table, *, columns: Sequence[str]) -> Order:
+    """These columns of the events sorted by entity, visible_at and event_id, and where each row stands.
 
     Events of entities that no row is about are left out. Of equal moments the ids decide, where a row has
     that moment too.
@@ -91,9 +91,8 @@ def ordered(keys: Sequence[str], events: pa.Table, spine: pa.Table) -> Order:
     held = _Held(at[order], concerned[order], _whole(events["event_id"]))
     found, high = held.settled(row_at[rows], ids)
     entity, row_entity = entity[order], row_entity[rows]
-    wanted = [name for name in events.column_names if name not in keys and name != "visible_at"]
     return Order(
-        events.select(wanted).take(pa.array(found)).combine_chunks(),
+        events.select(columns).take(pa.array(found)).combine_chunks(),
         entity,
         rows=rows,
         low=np.searchsorted(entity, row_entity),
