@@ -18,7 +18,8 @@ import yaml
 
 from pipelines.errors import SettingsError
 from pipelines.settings.folder import conf_dir
-from pipelines.settings.tree import Secret, Settings
+from pipelines.settings.sections import Secret
+from pipelines.settings.tree import Settings
 
 _REFERENCE = re.compile(r"^\$\{(env|file):([^}]+)\}$")
 _NO_PROFILES = frozenset({"base", "traffic_sources"})

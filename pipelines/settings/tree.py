@@ -7,47 +7,21 @@ from typing import Annotated, Literal
 import msgspec
 
 from pipelines.contracts.topics import all_topics
+from pipelines.settings.gold import Attribution, Features, Marts, Vip
+from pipelines.settings.sections import Count, Pace, Port, Secret, Section, Share
 
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Pace = Annotated[float, msgspec.Meta(ge=0)]
 SHORTEST_KEY = 16
 """Characters of the key of pseudonyms."""
 
 
-class Secret:
-    """A string that never shows itself in a repr, a log or an error. Read it with `reveal()`."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The secret itself."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of the sections: frozen, and an unknown key is an error."""
-
-
-class Log(_Section, frozen=True):
+class Log(Section, frozen=True):
     """How the processes log. `json` is one object a line on stderr."""
 
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["console", "json"]
 
 
-class Kafka(_Section, frozen=True):
+class Kafka(Section, frozen=True):
     """The broker. `bootstrap` null starts the embedded one on `port`, or on a free port."""
 
     bootstrap: str | None
@@ -57,7 +31,7 @@ class Kafka(_Section, frozen=True):
     max_message_bytes: Count
 
 
-class RolePasswords(_Section, frozen=True):
+class RolePasswords(Section, frozen=True):
     """Passwords of the database's roles beside the owner; null generates one."""
 
     writer: Secret | None
@@ -65,7 +39,7 @@ class RolePasswords(_Section, frozen=True):
     dashboard: Secret | None
 
 
-class Postgres(_Section, frozen=True):
+class Postgres(Section, frozen=True):
     """The database. `host` null starts the embedded one; `password` null generates one for it."""
 
     host: str | None
@@ -76,14 +50,14 @@ class Postgres(_Section, frozen=True):
     role_passwords: RolePasswords
 
 
-class Mlflow(_Section, frozen=True):
+class Mlflow(Section, frozen=True):
     """The tracking server. `tracking_uri` null starts the embedded one."""
 
     tracking_uri: str | None
     port: Port
 
 
-class Spark(_Section, frozen=True):
+class Spark(Section, frozen=True):
     """The Spark session. `master` null leaves the choice to spark-submit."""
 
     master: str | None
@@ -91,42 +65,21 @@ class Spark(_Section, frozen=True):
     conf: dict[str, str]
 
 
-class Stream(_Section, frozen=True):
+class Stream(Section, frozen=True):
     """The pace of a query that reads Kafka. `max_records` bounds the intake of one batch."""
 
     trigger_seconds: Pace
     max_records: Count
 
 
-class TableStream(_Section, frozen=True):
+class TableStream(Section, frozen=True):
     """The pace of a query that reads a Delta table. `max_mib` bounds the files of one batch, compressed."""
 
     trigger_seconds: Pace
     max_mib: Count
 
 
-class Attribution(_Section, frozen=True):
-    """Who is credited with an order, and how long clicks and orders are waited for."""
-
-    trigger_seconds: Pace
-    max_records: Count
-    partitions: Count
-    look_back_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)]
-    late_seconds: Count
-    long_look_back_days: Annotated[int, msgspec.Meta(ge=1, le=365)]
-    fit_days: Count
-    keep_minutes_hours: Count
-
-
-class Features(_Section, frozen=True):
-    """The pace of the query that keeps every feature set. `max_mib` bounds the files of one batch."""
-
-    trigger_seconds: Pace
-    max_mib: Count
-    keep_days: Count
-
-
-class Schedule(_Section, frozen=True):
+class Schedule(Section, frozen=True):
     """When a job is due: `cron`, UTC, or each `every` seconds. `after`: jobs that it waits for."""
 
     cron: str | None = None
@@ -136,36 +89,14 @@ class Schedule(_Section, frozen=True):
     limit_minutes: Count = 240
 
 
-class Marts(_Section, frozen=True):
-    """What sessions, paths and cohorts are; another gap or number of steps makes all days anew."""
-
-    session_gap_minutes: Count
-    path_steps: Count
-    cohort_period: Literal["week", "day"]
-
-
-class Vip(_Section, frozen=True):
-    """The route of VIPs' clicks. `function` is SQL; `python_function` is `module:name`."""
-
-    levels: Annotated[list[Literal["BRONZE", "SILVER", "GOLD", "PLATINUM"]], msgspec.Meta(min_length=1)]
-    refresh_seconds: Annotated[float, msgspec.Meta(ge=5)]
-    batch_seconds: Pace
-    driver_memory: str
-    output_topic: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-    output_format: Literal["json", "avro"]
-    function: str | None
-    python_function: str | None
-    python_topic: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-
-
-class Binding(_Section, frozen=True):
+class Binding(Section, frozen=True):
     """A live topic whose messages have another shape, read through a mapping."""
 
     topic: str
     mapping: str
 
 
-class Poll(_Section, frozen=True):
+class Poll(Section, frozen=True):
     """A query of an existing database whose rows are the present versions of a topic's keys."""
 
     topic: str
@@ -174,7 +105,7 @@ class Poll(_Section, frozen=True):
     deletes: bool = True
 
 
-class PolledPostgres(_Section, frozen=True):
+class PolledPostgres(Section, frozen=True):
     """The database that is polled. `host` null: clicklake's own server and account."""
 
     host: str | None
@@ -184,7 +115,7 @@ class PolledPostgres(_Section, frozen=True):
     password: Secret | None
 
 
-class Http(_Section, frozen=True):
+class Http(Section, frozen=True):
     """The web door and the live page."""
 
     host: str
@@ -195,7 +126,7 @@ class Http(_Section, frozen=True):
     cors_origins: list[str]
 
 
-class Simulator(_Section, frozen=True):
+class Simulator(Section, frozen=True):
     """The simulated shop of `clicklake simulate` and of the demo."""
 
     seed: int
@@ -205,7 +136,7 @@ class Simulator(_Section, frozen=True):
     broken_share: Share
 
 
-class Privacy(_Section, frozen=True):
+class Privacy(Section, frozen=True):
     """Which fields silver replaces by pseudonyms, once there is a `key` to make them with."""
 
     key: Secret | None
@@ -232,7 +163,7 @@ def _pseudonymous_fields() -> frozenset[str]:
     return frozenset(field.name for field in fields if field.kind in ("id", "text") and not field.choices)
 
 
-class Settings(_Section, frozen=True):
+class Settings(Section, frozen=True):
     """Everything that may differ between deployments. See `conf/base.yaml` for each key."""
 
     var_dir: str
