@@ -84,8 +84,8 @@ class Schedule(Section, frozen=True):
 
     cron: str | None = None
     every: Count | None = None
-    after: list[str] = []
-    arguments: list[str] = []
+    after: list[str] = msgspec.field(default_factory=list)
+    arguments: list[str] = msgspec.field(default_factory=list)
     limit_minutes: Count = 240
 
 
