@@ -26,7 +26,7 @@ from tests.tiny_lake import TinyLake
 hypothesis.settings.register_profile("steady", deadline=None)  # the processor may be busy elsewhere
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1_500)  # by hand
 hypothesis.settings.load_profile("steady")
-_DOWNLOADS = Path(__file__).parents[1] / "var" / "cache"
+DOWNLOADS = Path(__file__).parents[1] / "var" / "cache"
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +45,9 @@ def logs_for_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def settings_below(folder: Path, *further: str) -> Settings:
     """Settings of a run below `folder`: ports of its own, downloaded jars shared by all runs."""
-    _DOWNLOADS.mkdir(parents=True, exist_ok=True)
+    DOWNLOADS.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "cache").symlink_to(_DOWNLOADS)
+    (folder / "cache").symlink_to(DOWNLOADS)
     ports = [f"{service}.port={choose(preferred=())}" for service in ("kafka", "postgres", "mlflow")]
     return load_settings(overrides=[f"var_dir={folder}", *ports, *further])
 

@@ -1,5 +1,6 @@
 """The notebooks run from top to bottom on a lake, and are kept in git without outputs."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -9,21 +10,23 @@ from nbclient import NotebookClient
 from pipelines.connectors.lake_reader import LakeReader
 from pipelines.gold.attribution.fitted import all_fitted
 from pipelines.gold.attribution.models import all_models
+from pipelines.gold.features.sets import all_sets
+from tests.conftest import DOWNLOADS
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
-def executed(path: Path, *, project: Path, monkeypatch) -> nbformat.NotebookNode:
+def executed(path: Path, *, project: Path, monkeypatch, settings: str = "") -> nbformat.NotebookNode:
     """The notebook run as Jupyter runs it, in the folder `notebooks` of a project."""
-    monkeypatch.delenv("CLICKLAKE_SET", raising=False)
+    monkeypatch.setenv("CLICKLAKE_SET", settings)
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     folder = project / "notebooks"
     folder.mkdir()
     client = NotebookClient(
         nbformat.read(path, as_version=4),
-        timeout=120,
+        timeout=240,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
     )
@@ -79,3 +82,28 @@ def test_attribution_compares_models_and_traces_an_order(tiny_lake, tmp_path, mo
     assert f"{orders} paid orders" in text
     assert all(name in text for name in (*all_models(), *all_fitted()))
     assert "bronze" in text
+
+
+@pytest.mark.spark
+@pytest.mark.services
+def test_features_are_served_as_history_says(tiny_lake, served_lake, tmp_path, monkeypatch):
+    var = tmp_path / "var"
+    var.mkdir()
+    (var / "lake").symlink_to(Path(tiny_lake.names.lake))
+    (var / "cache").symlink_to(DOWNLOADS)
+    notebook = executed(
+        FOLDER / "03_features.ipynb", project=tmp_path, monkeypatch=monkeypatch, settings=served_lake
+    )
+    text = shown(notebook)
+    carts = LakeReader(tiny_lake.names).rows(
+        "select count(*) as n from silver.events where event_type = 'add_to_cart'"
+    )[0]["n"]
+    columns = sum(len(all_sets()[name].outputs) for name in ("twin", "user"))
+    assert f"{carts:,} rows of {columns} features" in text
+    compared, differences = (
+        int(found.replace(",", ""))
+        for found in re.findall(r"([\d,]+) values compared, (\d+) differences", text)[0]
+    )
+    assert compared > 500
+    assert differences == 0
+    assert float(re.findall(r"([\d.]+)% of rows differ in some feature", text)[0]) > 0

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from pipelines.connectors.lake_reader import LakeReader
 from pipelines.contracts.lake import IDENTITIES, silver_tables
+from pipelines.contracts.positions import Vector
 from pipelines.errors import LakeError
 from pipelines.gold.features.event import COLUMNS, TABLES, of_row, table_of
 from pipelines.gold.features.feature_set import FeatureSet, Part
@@ -19,21 +20,29 @@ from pipelines.runtime.features.reading import USER, VISITOR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("occurred_at", "ingested_at", "known_at")
 _OF_LINES = ("event_type", "status", "line_number", "unit_price_minor")
-_VISITORS = f"""
-select distinct {VISITOR} from {IDENTITIES.name} where {USER} = ? and known_at < ? order by 1
-"""
+_BELOW = '(topic = ? and partition = ? and "offset" < ?)'
 
 
-def known_then(lake: LakeReader, asked: About, key: Sequence[str], *, at: int) -> list[Known]:
+class _Seen(NamedTuple):
+    """Which rows of silver are seen: a condition and what its marks stand for."""
+
+    condition: str
+    parameters: list[Any]
+
+
+def known_then(
+    lake: LakeReader, asked: About, key: Sequence[str], *, at: int, below: Vector | None = None
+) -> list[Known]:
     """What each set says of an entity by what had arrived before `at`, in UTC microseconds.
 
-    Of a user: what is known of the visitors who were linked to them by then. Raises `LakeError` where
-    silver is empty.
+    Of a user: what is known of the visitors who were linked to them by then. `below`: by what lies below
+    these positions instead, as a batch of the online store covers it. Raises `LakeError` where silver is
+    empty.
     """
     absent = {*TABLES, IDENTITIES.name} - {*lake.tables}
     if absent:
         raise LakeError(f"the lake has no {', '.join(sorted(absent))} yet: run `clicklake demo`.")
-    events = table_of(_events(lake, asked, key, at))
+    events = table_of(_events(lake, asked, key, _arrived(at) if below is None else _covered(below)))
     if asked.by_user:
         place = events.column_names.index(VISITOR)
         events = events.set_column(place, VISITOR, _same(key[asked.keys.index(USER)], events.num_rows))
@@ -52,16 +61,26 @@ def state_of_all(feature_set: FeatureSet, events: pa.Table) -> State:
     return State(_elements(whole[0], feature_set.lifetime_parts) if whole else {}, held)
 
 
-def _events(lake: LakeReader, asked: About, key: Sequence[str], at: int) -> Iterator[dict[str, Any]]:
+def _arrived(at: int) -> _Seen:
+    return _Seen("known_at < ?", [_EPOCH + timedelta(microseconds=at)])
+
+
+def _covered(below: Vector) -> _Seen:
+    places = [[topic, partition, offset] for (topic, partition), offset in below.items()]
+    condition = " or ".join(_BELOW for _ in places) or "false"
+    return _Seen(f"({condition})", [part for place in places for part in place])
+
+
+def _events(lake: LakeReader, asked: About, key: Sequence[str], seen: _Seen) -> Iterator[dict[str, Any]]:
     wanted: dict[str, list[str]] = {name: [one] for name, one in zip(asked.keys, key, strict=True)}
-    moment = _EPOCH + timedelta(microseconds=at)
     if asked.by_user:
-        linked = lake.rows(_VISITORS, [*wanted.pop(USER), moment])
-        wanted[VISITOR] = [row[VISITOR] for row in linked]
+        linked = f"select distinct {VISITOR} from {IDENTITIES.name} where {USER} = ? and {seen.condition}"
+        (user,) = wanted.pop(USER)
+        wanted[VISITOR] = [row[VISITOR] for row in lake.rows(linked, [user, *seen.parameters])]
     where = " and ".join(f"list_contains(?, {name})" for name in wanted)
     for table in TABLES:
-        statement = f"select {_selected(table)} from {table} where {where} and known_at < ?"
-        for row in lake.rows(statement, [*wanted.values(), moment]):
+        statement = f"select {_selected(table)} from {table} where {where} and {seen.condition}"
+        for row in lake.rows(statement, [*wanted.values(), *seen.parameters]):
             event = of_row(table, row)
             if event is not None:
                 yield event

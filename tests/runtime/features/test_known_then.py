@@ -75,6 +75,18 @@ def test_a_user_is_all_visitors_who_were_linked_by_then(lake, events, asked):
     assert differ, "some link was not known yet"
 
 
+def test_it_may_be_what_lies_below_positions(lake, events):
+    places = [("clicks", 0), ("clicks", 1), ("orders", 0)]
+    below = {place: 1 + number * 100 for number, place in enumerate(places)}
+    at = events[-1]["known_at"] + 1
+    seen = [row for row in events if row["offset"] < below.get((row["topic"], row["partition"]), 0)]
+    asked = about("visitor", ["v"])
+    for key in busiest(seen, asked.keys):
+        for one in known_then(lake, asked, key, at=at, below=below):
+            assert one.values == expected(one.feature_set, seen, {key}, at), key
+        assert {one.last_event_at for one in known_then(lake, asked, key, at=at, below={})} == {None}
+
+
 def test_late_events_are_not_known_before_they_arrive(lake, events):
     late = max(events, key=lambda row: row["known_at"] - row["occurred_at"])
     asked, key = about("visitor", ["v"]), (late["visitor_id"],)
