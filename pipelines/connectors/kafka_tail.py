@@ -92,8 +92,8 @@ class KafkaTail:
 
     def _arrivals(self, offsets: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
         """When the record at each offset, or the first one after it, arrived, in ms."""
-        for place, offset in offsets.items():
-            self._consumer.seek(place, offset)
+        for place in self._places:
+            self._consumer.seek(place, offsets.get(place, 0))
         self._consumer.pause(*(place for place in self._places if place not in offsets))
         found: dict[TopicPartition, int] = {}
         silent_since = time.monotonic()

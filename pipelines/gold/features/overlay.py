@@ -6,10 +6,12 @@ by Kafka's offsets, partition by partition, so an event counts once: in the stor
 
 from collections import defaultdict, deque
 from collections.abc import Iterable
+from itertools import islice
+from typing import NamedTuple
 
 from pipelines.contracts.positions import Vector, furthest
 from pipelines.gold.features.feature_set import FeatureSet
-from pipelines.gold.features.scalar import State, key_of, state_of
+from pipelines.gold.features.scalar import State, key_of, merged, state_of
 from pipelines.gold.features.values import Event
 
 Place = tuple[str, int]
@@ -39,7 +41,35 @@ class _InFlight:
         return self._states[feature_set.name]
 
 
-_Index = defaultdict[Key, dict[_InFlight, None]]
+class _Held:
+    """The events of one entity in the order in which they came, and the state of the first of them."""
+
+    __slots__ = ("_count", "_state", "events")
+
+    def __init__(self) -> None:
+        self.events: dict[_InFlight, None] = {}
+        self._state, self._count = State(), 0
+
+    def drop(self, one: _InFlight) -> None:
+        del self.events[one]
+        self._state, self._count = State(), 0
+
+    def state(self, feature_set: FeatureSet) -> State:
+        """The state of all: what has come since it was last asked for is added to what it was then."""
+        new = islice(self.events, self._count, None)
+        self._state = merged(feature_set, [self._state, *(one.state(feature_set) for one in new)])
+        self._count = len(self.events)
+        return self._state
+
+
+class Added(NamedTuple):
+    """What events in flight add to an entity, and how many they are."""
+
+    state: State
+    events: int
+
+
+_Index = defaultdict[Key, _Held]
 
 
 class Overlay:
@@ -50,8 +80,8 @@ class Overlay:
         self._since = dict(since)
         self._reached = dict(since)
         self._queues: defaultdict[Place, deque[_InFlight]] = defaultdict(deque)
-        self._by_key: dict[str, _Index] = {one.name: defaultdict(dict) for one in self._sets}
-        self._by_user: _Index = defaultdict(dict)
+        self._by_key: dict[str, _Index] = {one.name: defaultdict(_Held) for one in self._sets}
+        self._by_user: _Index = defaultdict(_Held)
 
     def __len__(self) -> int:
         return sum(map(len, self._queues.values()))
@@ -89,25 +119,34 @@ class Overlay:
         """
         return all(positions.get(place, 0) >= offset for place, offset in self._since.items())
 
-    def states(self, feature_set: FeatureSet, key: Key, *, beyond: Vector) -> list[State]:
-        """What each event in flight adds to the entity that a store at these positions does not have."""
-        held = self._by_key[feature_set.name].get(key, ())
-        return [one.state(feature_set) for one in held if one.is_beyond(beyond)]
+    def added(self, feature_set: FeatureSet, key: Key, *, beyond: Vector) -> Added:
+        """What is in flight of the entity that a store at these positions does not have.
+
+        Quickest once what these positions cover has been released.
+        """
+        held = self._by_key[feature_set.name].get(key)
+        if held is None:
+            return Added(State(), 0)
+        if all(offset <= self._since.get(place, 0) for place, offset in beyond.items()):
+            return Added(held.state(feature_set), len(held.events))
+        states = [one.state(feature_set) for one in held.events if one.is_beyond(beyond)]
+        return Added(merged(feature_set, states), len(states))
 
     def visitors(self, user: str, *, beyond: Vector) -> list[str]:
         """The visitors whom an event in flight names together with the user."""
-        held = self._by_user.get((user,), ())
-        return list(dict.fromkeys(one.event[_VISITOR] for one in held if one.is_beyond(beyond)))
+        held = self._by_user.get((user,))
+        events = held.events if held else ()
+        return list(dict.fromkeys(one.event[_VISITOR] for one in events if one.is_beyond(beyond)))
 
     def _keep(self, one: _InFlight) -> None:
         self._queues[one.place].append(one)
         for index, key in self._indexed(one):
-            index[key][one] = None
+            index[key].events[one] = None
 
     def _drop(self, one: _InFlight) -> None:
         for index, key in self._indexed(one):
-            del index[key][one]
-            if not index[key]:
+            index[key].drop(one)
+            if not index[key].events:
                 del index[key]
 
     def _indexed(self, one: _InFlight) -> Iterable[tuple[_Index, Key]]:

@@ -37,9 +37,9 @@ def read_live(
     """The entities of these keys, in their order; `at` in UTC microseconds, as in `reading.read`."""
     found = []
     for one in read(cursor, feature_set, keys, at=at):
-        added = overlay.states(feature_set, one.key, beyond=one.positions)
-        state = merged(feature_set, [one.state, *added])
-        found.append(_live(one, state, overlay, in_flight=len(added)))
+        added = overlay.added(feature_set, one.key, beyond=one.positions)
+        state = merged(feature_set, [one.state, added.state])
+        found.append(_live(one, state, overlay, in_flight=added.events))
     return found
 
 
@@ -59,9 +59,11 @@ def read_users_live(
         new = [name for name in overlay.visitors(user, beyond=one.positions) if name not in known]
         mine = [(*one.key[:place], visitor, *one.key[place + 1 :]) for visitor in (*known, *new)]
         joining = read(cursor, feature_set, mine[len(known) :], at=at) if new else []
-        added = [state for key in mine for state in overlay.states(feature_set, key, beyond=one.positions)]
-        state = merged(feature_set, [one.state, *(other.state for other in joining), *added])
-        found.append(_live(one, state, overlay, in_flight=len(added)))
+        added = [overlay.added(feature_set, key, beyond=one.positions) for key in mine]
+        state = merged(
+            feature_set, [one.state, *(other.state for other in joining), *(other.state for other in added)]
+        )
+        found.append(_live(one, state, overlay, in_flight=sum(other.events for other in added)))
     return found
 
 

@@ -138,10 +138,9 @@ class _Sampler:
         at = clock(self._newest)
         with self._connection, self._connection.cursor() as cursor:
             cursor.execute(SNAPSHOT)
-            positions = _positions(cursor)
+            self._in_flight.overlay.release(_positions(cursor))
             for question, times in wanted.items():
                 self._ask(cursor, question, times, at)
-        self._in_flight.overlay.release(positions)
 
     def _ask(self, cursor: Cursor, question: Question, times: int, at: int) -> None:
         keys = self._keys.pick(question, times)

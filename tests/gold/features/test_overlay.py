@@ -20,8 +20,8 @@ def state_by(rows: Rows, key: tuple[str, ...]) -> State:
 
 
 def steps() -> st.SearchStrategy[list[tuple[str, Vector]]]:
-    """Polls that consume up to a vector, in part again, and releases up to a vector."""
-    return st.lists(st.tuples(st.sampled_from(["poll", "poll", "release"]), vectors()), max_size=8)
+    """Polls that consume up to a vector, in part again, releases up to a vector, and reads on the way."""
+    return st.lists(st.tuples(st.sampled_from(["poll", "poll", "release", "read"]), vectors()), max_size=8)
 
 
 @given(scattered(), vectors(), steps(), vectors())
@@ -30,18 +30,22 @@ def test_store_and_overlay_are_all_events_each_once(
 ) -> None:
     """Wherever the store is, however polls and releases came, with records given more than once."""
     overlay = Overlay([EVERYTHING, OTHER], since=start)
+    keys = {key_of(EVERYTHING, one) for one in rows} - {None}
     for what, vector in taken:
         if what == "poll":
             overlay.add(below(rows, vector), until=vector)
-        else:
+        elif what == "release":
             overlay.release(vector)
+        for key in keys if what == "read" else ():
+            assert key is not None
+            overlay.added(EVERYTHING, key, beyond={})
     if not overlay.completes(stored):
         return
     whole = {place: max(stored.get(place, 0), overlay.reached.get(place, 0)) for place in PLACES}
-    for key in {key_of(EVERYTHING, one) for one in rows} - {None}:
+    for key in keys:
         assert key is not None
-        in_flight = overlay.states(EVERYTHING, key, beyond=stored)
-        held = merged(EVERYTHING, [state_by(below(rows, stored), key), *in_flight])
+        added = overlay.added(EVERYTHING, key, beyond=stored)
+        held = merged(EVERYTHING, [state_by(below(rows, stored), key), added.state])
         assert held == state_by(below(rows, whole), key)
     for user in ("ann", "bob"):
         beyond = [one for one in below(rows, whole) if one not in below(rows, stored)]
