@@ -6,6 +6,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
+from pipelines.connectors import kafka_tail
 from pipelines.connectors.kafka_tail import KafkaTail
 from pipelines.errors import ServiceError
 from pipelines.runtime.embedded import Endpoints
@@ -72,6 +73,7 @@ def test_what_kafka_no_longer_holds_is_left_out(stack, topic):
         assert offsets(tail, RECORDS - 12) == list(range(12, RECORDS))
 
 
-def test_without_a_broker_it_says_so():
+def test_without_a_broker_it_says_so(monkeypatch):
+    monkeypatch.setattr(kafka_tail, "_BOOTSTRAP_TIMEOUT_MS", 300)
     with pytest.raises(ServiceError, match="does not answer"):
         KafkaTail("127.0.0.1:1", ["t"])

@@ -91,16 +91,19 @@ class Overlay:
         """The next offset of each partition: what lies below was consumed, with or without an event."""
         return self._reached
 
-    def add(self, events: Iterable[Event], *, until: Vector) -> None:
-        """Take in events below `until`, which was consumed to the end; what was consumed before stays out.
+    def add(self, events: Iterable[Event], *, until: Vector) -> list[Event]:
+        """Take in events below `until`, which was consumed to the end, and give those that are new.
 
-        A partition's events come in the order of their offsets; a record's own come together.
+        What was consumed before stays out. A partition's events come in the order of their offsets; those of
+        one record come together.
         """
-        for event in events:
-            place = (event["topic"], event["partition"])
-            if self._reached.get(place, 0) <= event["offset"] < until.get(place, 0):
-                self._keep(_InFlight(event))
+        new = [
+            one for one in map(_InFlight, events) if one.is_beyond(self._reached) and not one.is_beyond(until)
+        ]
+        for one in new:
+            self._keep(one)
         self._reached = furthest([self._reached, until])
+        return [one.event for one in new]
 
     def release(self, positions: Vector) -> None:
         """Let go of the events below the positions, which the store holds from now on."""

@@ -14,6 +14,7 @@ from pipelines.contracts.positions import Vector, behind
 from pipelines.gold.features.event import TABLES, of_row
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.overlay import Overlay
+from pipelines.gold.features.values import Event
 from pipelines.runtime.streams.batches import next_offsets
 from pipelines.silver.arrow_parser import parse_batch
 from pipelines.silver.deduplication import DUPLICATE_BOUND, Deduplicator
@@ -21,7 +22,6 @@ from pipelines.silver.keyed_batch import First, Place
 from pipelines.silver.reading import RecordReader
 from pipelines.silver.settling import drop_rows
 
-Event = dict[str, Any]
 _MICROS_PER_DAY = 86_400_000_000
 _BRONZE = arrow_schema(BRONZE)
 _MOST = 2_000
@@ -43,16 +43,15 @@ class InFlight:
         self._judge = Deduplicator(_NoHistory())
         self.overlay = Overlay(sets, since=tail.begin(since, before_micros=DUPLICATE_BOUND))
 
-    def poll(self, *, timeout_ms: int = 0) -> list[Event]:
-        """Take in the records that have come, up to 2,000; the feature events among them."""
+    def poll(self, *, timeout_ms: int = 0) -> Sequence[Event]:
+        """Take in the records that have come, up to 2,000; the feature events among them that are new."""
         records = self._tail.poll(timeout_ms=timeout_ms, most=_MOST)
         if not records:
             return []
         events, until = self._read(records)
-        self.overlay.add(events, until=until)
-        return events
+        return self.overlay.add(events, until=until)
 
-    def _read(self, records: Sequence[KafkaRecord]) -> tuple[list[Event], Vector]:
+    def _read(self, records: Sequence[KafkaRecord]) -> tuple[list[dict[str, Any]], Vector]:
         """The feature events of records, and the positions after them, rejects included."""
         parsed = parse_batch(_bronze(records), self._reader)
         envelope = pa.Table.from_batches([envelope for _, envelope, _ in parsed])

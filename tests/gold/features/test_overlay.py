@@ -57,7 +57,8 @@ def test_store_and_overlay_are_all_events_each_once(
 def test_what_is_covered_is_let_go(rows: Rows, covered: Vector) -> None:
     """Events, the entities that they name and the links that they make."""
     overlay = Overlay([EVERYTHING], since={})
-    overlay.add(rows, until=dict.fromkeys(PLACES, 100))
+    assert overlay.add(rows, until=dict.fromkeys(PLACES, 100)) == rows
+    assert overlay.add(rows, until=dict.fromkeys(PLACES, 100)) == []
     overlay.release(covered)
     assert len(overlay) == len(rows) - len(below(rows, covered))
     overlay.release(dict.fromkeys(PLACES, 100))

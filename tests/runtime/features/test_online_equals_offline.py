@@ -68,7 +68,7 @@ def test_what_was_read_beside_running_streams_is_what_silver_makes_of_it(lake, n
     with lake.running(), ThreadPoolExecutor() as pool:
         sampled = pool.submit(sample, sources_of(lake), names, rate=60, seed=7, clock=now, stop=stop)
         try:
-            lake.send(seed=2, seconds=12)
+            lake.send(seed=2, seconds=8)
             lake.await_features(seconds=30)
         finally:
             stop.set()
