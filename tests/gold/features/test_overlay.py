@@ -9,7 +9,8 @@ from pipelines.contracts.positions import Vector
 from pipelines.gold.features.overlay import Overlay
 from pipelines.gold.features.scalar import State, key_of, merged, state_of
 from tests.gold.features.placed import PLACES, Rows, below, scattered, vectors
-from tests.gold.features.shop import EVERYTHING
+from tests.gold.features.shop import BEGIN, EVERYTHING
+from tests.runtime.features.stores import event_at
 
 OTHER = replace(EVERYTHING, name="other")
 
@@ -75,3 +76,14 @@ def test_a_store_behind_what_was_released_is_not_complete() -> None:
     overlay.release({("clicks", 0): 9, ("clicks", 1): 3})
     assert not overlay.completes({("clicks", 0): 9})
     assert overlay.completes({("clicks", 0): 9, ("clicks", 1): 3})
+
+
+def test_an_entity_is_merged_anew_once_something_of_it_is_let_go() -> None:
+    """What was merged at an earlier read is not kept beyond the events that it was of."""
+    place, key = ("clicks", 0), ("v", "s")
+    first, second = ({**event_at(BEGIN + n), "topic": "clicks", "partition": 0, "offset": n} for n in (0, 1))
+    overlay = Overlay([EVERYTHING], since={})
+    overlay.add([first, second], until={place: 2})
+    assert overlay.added(EVERYTHING, key, beyond={}).state == state_by([first, second], key)
+    overlay.release({place: 1})
+    assert overlay.added(EVERYTHING, key, beyond={place: 1}) == (state_by([second], key), 1)
