@@ -24,7 +24,7 @@ def run(settings: Settings, arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     if not re.fullmatch("[A-Z]{3}", options.currency):
         raise SettingsError(f"--currency: `{options.currency}` is no ISO 4217 code such as EUR.")
-    rows = read_spend(options.file)
+    rows = read_spend(options.file, currency=options.currency)
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     with connect(postgres_endpoint(settings, names=names).address()) as connection:
         migrate(connection)

@@ -161,3 +161,10 @@ def test_the_credit_in_postgres_leads_to_the_touch_it_was_given_to(reader, tiny_
     assert [(row["model"], row["revenue_minor"]) for row in found.credit["credits"]] == [("first", 1000)]
     assert [row["event_id"] for row in found.touches] == [click["event_id"]]
     assert found.no_credit is None
+
+
+def test_an_empty_id_and_a_part_of_one_are_no_order(clicklake, order):
+    with pytest.raises(SettingsError, match="the order's id is empty"):
+        clicklake("trace", "order", " ")
+    with pytest.raises(SettingsError, match="there is no order"):
+        clicklake("trace", "order", "event_i")

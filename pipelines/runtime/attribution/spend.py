@@ -2,16 +2,17 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from pipelines.contracts.fields import MAX_MONEY_MINOR
+from pipelines.contracts.money import minor_digits
 from pipelines.errors import SettingsError
 
 _NAMES = {
@@ -22,7 +23,6 @@ _NAMES = {
     "amount": ("amount", "spend", "cost"),
 }
 _REQUIRED = ("day", "source", "amount")
-_MINOR = Decimal(100)
 
 
 class Spend(NamedTuple):
@@ -35,8 +35,8 @@ class Spend(NamedTuple):
     amount_minor: int
 
 
-def read_spend(path: Path) -> list[Spend]:
-    """The file's spend, rows of one campaign and day added up; amounts have two decimals at most.
+def read_spend(path: Path, *, currency: str) -> list[Spend]:
+    """The file's spend, rows of one campaign and day added up; amounts have the currency's decimals at most.
 
     Raises `SettingsError` naming the line and what is wrong with it.
     """
@@ -44,8 +44,10 @@ def read_spend(path: Path) -> list[Spend]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             columns = _columns(path, reader.fieldnames or ())
-            found = list(_rows(path, reader, columns))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            found = list(_rows(path, reader, columns, minor_digits(currency)))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
         raise SettingsError(f"{path} cannot be read as CSV: {error}.") from None
     amounts: dict[Spend, int] = defaultdict(int)
     for one in found:
@@ -67,19 +69,35 @@ def _columns(path: Path, there: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def _rows(path: Path, reader: "csv.DictReader[str]", columns: dict[str, str]) -> Iterator[Spend]:
+def _rows(path: Path, reader: "csv.DictReader[str]", columns: dict[str, str], digits: int) -> Iterator[Spend]:
     for row in reader:
-        values = {name: (row.get(column) or "").strip() for name, column in columns.items()}
         try:
+            values = _values(row, columns)
             yield Spend(
-                day=date.fromisoformat(values["day"]),
+                day=_day(values["day"]),
                 source=_named(values["source"]),
                 medium=values.get("medium", ""),
                 campaign=values.get("campaign", ""),
-                amount_minor=_minor(values["amount"]),
+                amount_minor=_minor(values["amount"], digits),
             )
-        except (ValueError, InvalidOperation) as error:
-            raise SettingsError(f"{path}, line {reader.line_num}: {error or 'no amount'}.") from None
+        except ValueError as error:
+            raise SettingsError(f"{path}, line {reader.line_num}: {error}.") from None
+
+
+def _values(row: Mapping[str | None, Any], columns: dict[str, str]) -> dict[str, str]:
+    if None in row:
+        raise ValueError("it has more fields than the header; a text with a comma needs quotes")
+    values = {name: (row.get(column) or "").strip() for name, column in columns.items()}
+    if any("\0" in value for value in values.values()):
+        raise ValueError("it has a NUL character")
+    return values
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"`{text}` is no day like 2026-11-22") from None
 
 
 def _named(source: str) -> str:
@@ -88,13 +106,13 @@ def _named(source: str) -> str:
     return source
 
 
-def _minor(text: str) -> int:
+def _minor(text: str, digits: int) -> int:
     try:
-        amount = Decimal(text) * _MINOR
+        amount = Decimal(text).scaleb(digits)
     except InvalidOperation:
         raise ValueError(f"`{text}` is no amount") from None
     if not amount.is_finite() or amount != amount.to_integral_value():
-        raise ValueError(f"`{text}` is no amount with two decimals")
+        raise ValueError(f"`{text}` is no amount with at most {digits} decimals")
     if not 0 <= amount <= MAX_MONEY_MINOR:
         raise ValueError(f"`{text}` is out of range")
     return int(amount)

@@ -50,11 +50,15 @@ from silver.duplicates
 where list_contains(?, event_id) and list_contains(?, visitor_id)
 order by ingested_at, topic, partition, "offset"
 """
-# A cast of bytes to text leaves what is ASCII as it is.
-_LETTERS = """
+# A cast of bytes to text leaves what is ASCII as it is, but for quotes. In JSON an id is a whole word.
+_LETTERS = r"""
 select topic, partition, "offset", ingested_at, stage, reason, field, detail, value
 from silver.dead_letters
-where len(list_filter(?, lambda id: contains(value::varchar, id))) > 0
+where len(list_filter(?, lambda id: case
+    when value::varchar like '{%'
+    then regexp_matches(value::varchar, '(\\x22|[:, ])' || regexp_escape(id) || '(\\x22|[},\] ])')
+    else contains(value::varchar, id)
+end)) > 0
 order by ingested_at, topic, partition, "offset"
 """
 

@@ -53,6 +53,8 @@ class OrderTrace:
 
 def trace_order(order_id: str, names: Names, *, postgres: Callable[[], PostgresAddress]) -> OrderTrace:
     """Follow an order. Raises `SettingsError` when no table knows the id, `LakeError` without a lake."""
+    if not order_id.strip():
+        raise SettingsError(f"the order's id is empty; {_SOME}")
     reader = LakeReader(names)
     if not reader.tables:
         raise LakeError("the lake has no tables yet: run `clicklake demo`.")
