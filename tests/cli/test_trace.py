@@ -104,12 +104,7 @@ def test_touches_are_those_of_the_visitor_in_the_look_back(reader, clicklake):
 
 
 def test_a_dead_letter_that_names_the_order_is_shown(clicklake, reader):
-    letter = next(
-        row
-        for row in reader.rows("select value, reason from silver.dead_letters where topic = 'orders'")
-        if b'"order_id"' in row["value"] and row["value"].startswith(b"{")
-    )
-    name = letter["value"].split(b'"order_id":')[1].split(b'"')[1].decode()
+    letter, name = _order_in_a_letter(reader)
     found = json.loads(clicklake("trace", "order", name, "--json").stdout)
     assert letter["reason"] in {row["reason"] for row in found["dead_letters"]}
     assert shown(letter["value"]) in {row["value"] for row in found["dead_letters"]}
@@ -163,8 +158,18 @@ def test_the_credit_in_postgres_leads_to_the_touch_it_was_given_to(reader, tiny_
     assert found.no_credit is None
 
 
-def test_an_empty_id_and_a_part_of_one_are_no_order(clicklake, order):
+def test_an_empty_id_and_a_part_of_one_are_no_order(clicklake, reader):
     with pytest.raises(SettingsError, match="the order's id is empty"):
         clicklake("trace", "order", " ")
     with pytest.raises(SettingsError, match="there is no order"):
-        clicklake("trace", "order", "event_i")
+        clicklake("trace", "order", _order_in_a_letter(reader)[1][:-1])
+
+
+def _order_in_a_letter(reader):
+    """A dead letter of JSON, and the id of the order that it names."""
+    letter = next(
+        row
+        for row in reader.rows("select value, reason from silver.dead_letters where topic = 'orders'")
+        if b'"order_id"' in row["value"] and row["value"].startswith(b"{")
+    )
+    return letter, letter["value"].split(b'"order_id":')[1].split(b'"')[1].decode()
