@@ -18,15 +18,21 @@ from pipelines.gold.features.values import ANY, Event, Value, Where
 SAMPLE = 256
 
 
-class Distinct(Sum):
+class OfSample(Sum):
+    """What is said of a text value's different texts, of which a sample of so many is kept."""
+
+    _of = "text"
+    _most = SAMPLE
+
+    def __init__(self, value: Value | str, where: Where = ANY, *, sample: int | None = None) -> None:
+        super().__init__(value, where)
+        self.sample = self._most if sample is None else sample
+
+
+class Distinct(OfSample):
     """How many different texts: exact below `sample`, beyond it estimated to 1/sqrt(sample)."""
 
     type = pa.int64()
-    _of = "text"
-
-    def __init__(self, value: Value | str, where: Where = ANY, *, sample: int = SAMPLE) -> None:
-        super().__init__(value, where)
-        self.sample = sample
 
     @cached_property
     def monoid(self) -> Monoid:  # type: ignore[override]

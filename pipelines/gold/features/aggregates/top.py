@@ -9,28 +9,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.gold.features.aggregates import Lifted, Mask, Moments, Ranges
-from pipelines.gold.features.aggregates.distinct import first_times, singles
-from pipelines.gold.features.aggregates.sums import Sum
+from pipelines.gold.features.aggregates.distinct import OfSample, first_times, singles
 from pipelines.gold.features.hashing import hash_of, hashes_of
 from pipelines.gold.features.monoids import Columns, Element, Indices, Monoid
 from pipelines.gold.features.monoids.samples import LowestCounts, Numbers
-from pipelines.gold.features.values import ANY, Event, Value, Where
+from pipelines.gold.features.values import Event
 
 SAMPLE = 64
 
 
-class Top(Sum):
+class Top(OfSample):
     """The text that comes most often, of equals the first by code points; null of none.
 
     Exact up to `sample` different texts; beyond, the most frequent of a fixed sample of them.
     """
 
     type = pa.string()
-    _of = "text"
-
-    def __init__(self, value: Value | str, where: Where = ANY, *, sample: int = SAMPLE) -> None:
-        super().__init__(value, where)
-        self.sample = sample
+    _most = SAMPLE
 
     @cached_property
     def monoid(self) -> Monoid:  # type: ignore[override]
