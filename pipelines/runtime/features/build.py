@@ -15,10 +15,11 @@ from pipelines.connectors.names import Names
 from pipelines.connectors.postgres import PostgresAddress, connect, migrate
 from pipelines.contracts.positions import Coverage, Vector, flat
 from pipelines.errors import LakeError, SettingsError
-from pipelines.gold.features.event import TABLES, between, of_tables
+from pipelines.gold.features.event import between
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.partials import partial_schema
 from pipelines.gold.features.tables import Stamp, partials_table
+from pipelines.runtime.features.silver import silver_events
 from pipelines.runtime.features.spread import brought, history_partials
 from pipelines.runtime.features.tables import make_tables, note_covered, stored_sets
 from pipelines.runtime.features.upsert import upsert
@@ -109,8 +110,7 @@ def _into_lake(
     spec = partials_table(feature_set)
     path = names.table(spec.name)
     ensure_table(spark, spec, path)
-    silver = {table: spark.read.format("delta").load(names.table(table)) for table in TABLES}
-    events = between(of_tables(silver), since={}, until=reach.positions)
+    events = between(silver_events(spark, names), since={}, until=reach.positions)
     rows = history_partials(events, feature_set, partitions=partitions)
     for name, value in Stamp(reach.batch_id, reach.positions, True).columns.items():
         rows = rows.withColumn(name, F.lit(value).cast(spec.schema()[name].dataType))

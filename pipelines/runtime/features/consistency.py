@@ -20,11 +20,11 @@ from pipelines.contracts.feature_reads import FEATURE_READS
 from pipelines.contracts.positions import Vector, behind, flat
 from pipelines.errors import LakeError
 from pipelines.gold.features.comparing import PLACED, LoggedRead, Tally, compared
-from pipelines.gold.features.event import TABLES, of_tables
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.sets import all_sets
 from pipelines.runtime.features.reading import USER, VISITOR
 from pipelines.runtime.features.sampled_keys import Question
+from pipelines.runtime.features.silver import silver_events
 from pipelines.runtime.streams.queries.clean_silver import WRITTEN
 
 CHECK_CONSISTENCY = "check_consistency"
@@ -75,8 +75,7 @@ def check_reads(spark: SparkSession, names: Names, *, most: int, wait_seconds: f
             f"none of {len(rows)} logged reads can be checked: silver has not reached them, or their sets "
             "have new versions. Let stream_lake catch up, or log new ones by `clicklake run sample_features`."
         )
-    silver = {table: spark.read.format("delta").load(names.table(table)) for table in TABLES}
-    events = of_tables(silver)
+    events = silver_events(spark, names)
     tallies = {
         question: compared(question.feature_set, those, *_concerned(events, question, those))
         for question, those in reads.items()

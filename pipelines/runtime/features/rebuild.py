@@ -1,7 +1,8 @@
 """The online store made again from the lake, as it was after a batch."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -15,15 +16,16 @@ from pipelines.connectors.names import UPDATE_FEATURES, Names
 from pipelines.connectors.postgres import PostgresAddress, connect, migrate
 from pipelines.contracts.positions import Vector, flat
 from pipelines.errors import LakeError, SettingsError
-from pipelines.gold.features.event import TABLES, between, of_tables
+from pipelines.gold.features.event import between
 from pipelines.gold.features.feature_set import FeatureSet
-from pipelines.gold.features.sets import all_sets
 from pipelines.gold.features.tables import BATCH, EXACT, POSITIONS, Stamp, partials_table
 from pipelines.runtime.features.build import load
 from pipelines.runtime.features.going_live import note_batch, note_live
 from pipelines.runtime.features.links import add_links
+from pipelines.runtime.features.silver import silver_events
 from pipelines.runtime.features.spread import brought, folded_partials
 from pipelines.runtime.features.tables import empty_tables, make_tables, note_covered
+from pipelines.runtime.features.upkeep import kept_sets
 from pipelines.runtime.streams.checkpoint import query_id
 
 
@@ -36,15 +38,15 @@ def rebuild_online(
     stream's first batch, `SettingsError` for a batch that the lake cannot give.
     """
     began = time.monotonic()
-    tables = _tables(spark, names)
-    stamp = _stamp(spark, names, tables, at)
+    sets = kept_sets(spark, names)
+    stamp = _stamp(spark, names, sets, at)
     entry = Entry(query_id(spark, names.checkpoint(UPDATE_FEATURES)), stamp.batch_id, stamp.positions, None)
     with connect(address, application="rebuild_online") as connection:
         migrate(connection)
         lease = take_lease(connection, UPDATE_FEATURES, holder="rebuild_online")
         with connection, connection.cursor() as cursor:
             lease.hold(cursor)
-            rows = {one.name: _refill(cursor, one, frame, stamp, partitions) for one, frame in tables}
+            rows = {one.name: _refill(cursor, one, spark, names, stamp, partitions) for one in sets}
             cursor.execute("truncate features.links, features.batches")
             for part in brought(_links(spark, names, stamp.positions)):
                 add_links(cursor, part)
@@ -53,39 +55,25 @@ def rebuild_online(
     return {"batch": stamp.batch_id, "rows": rows, "seconds": round(time.monotonic() - began, 1)}
 
 
-def _tables(spark: SparkSession, names: Names) -> list[tuple[FeatureSet, DataFrame]]:
-    """Every set that has partials in the lake."""
-    paths = [(one, names.table(partials_table(one).name)) for one in all_sets().values()]
-    frames = [(one, spark.read.format("delta").load(path)) for one, path in paths]
-    return [(one, frame) for one, frame in frames if frame.limit(1).count()]
-
-
-def _stamp(
-    spark: SparkSession, names: Names, tables: Iterable[tuple[FeatureSet, DataFrame]], at: int | None
-) -> Stamp:
+def _stamp(spark: SparkSession, names: Names, sets: Sequence[FeatureSet], at: int | None) -> Stamp:
     """The batch to go back to: the last one up to `at` that any set has rows of, and that is whole."""
-    tables = list(tables)
-    paths = [names.table(partials_table(one).name) for one, _ in tables]
+    paths = [names.table(partials_table(one).name) for one in sets]
     whole = [one.batch_id for one in coverages(spark, paths, query=UPDATE_FEATURES) if one.complete]
     if not whole:
-        raise LakeError(f"{names.lake}: update_features has no batch yet: there is nothing to rebuild from.")
+        raise LakeError(f"{names.lake}: no batch of update_features is whole yet; let the streams run on.")
     last = max(whole) if at is None else min(at, max(whole))
-    found = [
-        row
-        for _, frame in tables
-        for row in frame.where(F.col(BATCH) <= last)
-        .select(BATCH, POSITIONS, EXACT)
-        .orderBy(F.desc(BATCH))
-        .limit(1)
-        .collect()
-    ]
-    if not found:
+    stamps = [spark.read.format("delta").load(path).select(BATCH, POSITIONS, EXACT) for path in paths]
+    known = reduce(DataFrame.unionByName, stamps).where(F.col(BATCH) <= last)
+    newest = known.orderBy(F.desc(BATCH)).first()
+    if newest is None:
         raise SettingsError(f"--at {at}: the lake's partials begin later, or were rolled up past that batch.")
-    newest = max(found, key=lambda row: int(row[BATCH]))
     return Stamp(newest[BATCH], flat(msgspec.json.decode(newest[POSITIONS])), newest[EXACT])
 
 
-def _refill(cursor: Cursor, one: FeatureSet, partials: DataFrame, stamp: Stamp, partitions: int) -> int:
+def _refill(
+    cursor: Cursor, one: FeatureSet, spark: SparkSession, names: Names, stamp: Stamp, partitions: int
+) -> int:
+    partials = spark.read.format("delta").load(names.table(partials_table(one).name))
     make_tables(cursor, one)
     empty_tables(cursor, one)
     wanted = partials.where(F.col(BATCH) <= stamp.batch_id)
@@ -97,6 +85,5 @@ def _refill(cursor: Cursor, one: FeatureSet, partials: DataFrame, stamp: Stamp, 
 
 
 def _links(spark: SparkSession, names: Names, until: Vector) -> DataFrame:
-    silver = {table: spark.read.format("delta").load(names.table(table)) for table in TABLES}
-    named = between(of_tables(silver), since={}, until=until).where("user_id is not null")
+    named = between(silver_events(spark, names), since={}, until=until).where("user_id is not null")
     return named.groupBy("visitor_id", "user_id").agg(F.min("known_at").alias("known_at"))

@@ -55,14 +55,14 @@ def roll_up(
     before = spark.read.format("delta").load(path)
     last = _newest(spark, path) - keep_batches
     stamp = before.where(F.col(BATCH) <= last).orderBy(F.desc(BATCH)).select(BATCH, POSITIONS, EXACT).first()
+    counts = {"before": before.count()}
     if stamp is None:
-        return {"before": before.count(), "after": before.count()}
+        return counts | {"after": counts["before"]}
     rows = before.where(F.col(BATCH) <= stamp[BATCH])
     coarse = rows.withColumn(TILE, _coarsened(feature_set, now)) if feature_set.hops else rows
     made = folded_partials(coarse, feature_set, partitions=parts)
     for name in (BATCH, POSITIONS, EXACT):
         made = made.withColumn(name, F.lit(stamp[name]).cast(spec.schema()[name].dataType))
-    counts = {"before": before.count()}
     said = Coverage(ROLL_UP_FEATURES, stamp[BATCH], {}).encode()
     writer = made.select(*spec.column_names).write.format("delta").mode("overwrite")
     writer.option("replaceWhere", f"{BATCH} <= {stamp[BATCH]}").option("userMetadata", said).save(path)

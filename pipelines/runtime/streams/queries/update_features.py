@@ -22,6 +22,7 @@ from pipelines.runtime.failpoints import failpoint
 from pipelines.runtime.features.batch import batch_partials
 from pipelines.runtime.features.going_live import CatchUp
 from pipelines.runtime.features.keeper import FeatureKeeper
+from pipelines.runtime.features.silver import silver_events
 from pipelines.runtime.streams.batches import Append, BatchContext, BatchSummary, append_all, arrivals
 from pipelines.runtime.streams.silver_positions import reached
 from pipelines.runtime.streams.site import Query, Site
@@ -86,11 +87,8 @@ class _UpdateFeatures:
 
     def _missed(self, one: CatchUp) -> pa.Table:
         """What came between the set's history and this batch."""
-        silver = {
-            table: self._site.spark.read.format("delta").load(self._site.names.table(table))
-            for table in TABLES
-        }
-        events = between(of_tables(silver), since=one.since, until=one.until)
+        silver = silver_events(self._site.spark, self._site.names)
+        events = between(silver, since=one.since, until=one.until)
         found = batch_partials(events, [one.feature_set]).partials
         return found.get(one.feature_set.name, no_partials(one.feature_set))
 
@@ -102,7 +100,6 @@ class _UpdateFeatures:
         appends = []
         for name, found in partials.items():
             spec = partials_table(sets[name])
-            ensure_table(self._site.spark, spec, self._site.names.table(spec.name))
             appends.append(Append(spec, stamped(found, spec, stamp)))
         if appends:
             append_all(appends, context, positions=stamp.positions)
