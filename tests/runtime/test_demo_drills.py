@@ -127,7 +127,14 @@ class TestTheReport:
                     "orders": 1,
                     "late": 0,
                 },
-                {"ok": False, "entities": 1, "values": 9, "different": 1, "example": "user ('v',): views"},
+                {
+                    "ok": False,
+                    "entities": 1,
+                    "values": 9,
+                    "different": 1,
+                    "extra": 0,
+                    "example": "user ('v',): views",
+                },
             ),
             drills=drills,
         )
@@ -145,7 +152,7 @@ class TestTheReport:
 
     def test_it_fails_when_a_feature_is_wrong(self):
         check = self.checks(drill_report((), (), restarts=0))["every feature is what single events add up to"]
-        assert (check.ok, check.seen) == (False, "1 differ, such as user ('v',): views")
+        assert (check.ok, check.seen) == (False, "1 differ, such as user ('v',): views; 0 entities are extra")
 
     def test_it_fails_when_the_settled_book_is_wrong(self):
         found = self.checks(drill_report((), (), restarts=0))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -82,6 +83,14 @@ def of_row(table: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
         line = {"event_id": f"{row['event_id']}#{row['line_number']}", "kind": ORDER_KINDS[row["status"]]}
         return found | line | {"price_minor": row.get("unit_price_minor")}
     return found | {name: row.get(name) for name in ("event_id", "price_minor")} | {"kind": row["event_type"]}
+
+
+def of_rows(table: str, rows: pa.Table) -> list[dict[str, Any]]:
+    """The feature events of silver rows in their order; none when their table has no part."""
+    for number, one in enumerate(rows.schema):
+        if pa.types.is_timestamp(one.type):
+            rows = rows.set_column(number, one.name, pc.cast(rows[one.name], pa.int64()))
+    return [event for row in rows.to_pylist() if (event := of_row(table, row)) is not None]
 
 
 def table_of(events: Iterable[Mapping[str, Any]]) -> pa.Table:

@@ -110,7 +110,8 @@ def _attribution_seen(found: Mapping[str, Any]) -> tuple[bool, str]:
 
 def _features_seen(found: Mapping[str, Any]) -> tuple[bool, str]:
     values = f"{found['values']} values of {found['entities']} entities"
-    return found["ok"], values if found["ok"] else f"{found['different']} differ, such as {found['example']}"
+    wrong = f"{found['different']} differ, such as {found['example']}; {found['extra']} entities are extra"
+    return found["ok"], values if found["ok"] else wrong
 
 
 def _truth_seen(truth: Mapping[str, Any]) -> tuple[bool, str]:

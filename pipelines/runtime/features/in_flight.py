@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.connectors.kafka_tail import KafkaTail
 from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.lake import BRONZE
 from pipelines.contracts.positions import Vector, behind
-from pipelines.gold.features.event import TABLES, of_row
+from pipelines.gold.features.event import TABLES, of_rows
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.overlay import Overlay
 from pipelines.gold.features.values import Event
@@ -63,8 +62,7 @@ class InFlight:
             event
             for table, _, rows in parsed
             if table in TABLES
-            for row in _plain(drop_rows(pa.Table.from_batches([rows]), verdict.set_aside))
-            if (event := of_row(table, row)) is not None
+            for event in of_rows(table, drop_rows(pa.Table.from_batches([rows]), verdict.set_aside))
         ]
         return sorted(events, key=_position), until
 
@@ -81,15 +79,6 @@ def _bronze(records: Sequence[KafkaRecord]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(
         [pa.array(columns[one.name], one.type) for one in _BRONZE], schema=_BRONZE
     )
-
-
-def _plain(rows: pa.Table) -> list[dict[str, Any]]:
-    """Rows with times as UTC microseconds."""
-    for number, one in enumerate(rows.schema):
-        if pa.types.is_timestamp(one.type):
-            rows = rows.set_column(number, one.name, pc.cast(rows[one.name], pa.int64()))
-    plain: list[dict[str, Any]] = rows.to_pylist()
-    return plain
 
 
 def _position(event: Mapping[str, Any]) -> tuple[str, int, int]:

@@ -17,7 +17,7 @@ from pipelines.gold.features.scalar import State, is_expired, values
 from pipelines.gold.features.sets import all_sets
 from pipelines.runtime.features.live import SNAPSHOT
 from pipelines.runtime.features.reading import USER, VISITOR, Read, read, read_users
-from pipelines.runtime.features.tables import stored_sets
+from pipelines.runtime.features.tables import live_sets
 
 _STATEMENT_SECONDS = 10
 _COMMITTED = """
@@ -118,8 +118,8 @@ def known_now(address: PostgresAddress, asked: About, key: Sequence[str], *, at:
     with closing(connection), connection, connection.cursor() as cursor:
         try:
             cursor.execute(SNAPSHOT)
-            live = {(one.name, one.version) for one in stored_sets(cursor) if one.live_from_batch is not None}
-            there = [one for one in asked.sets if (one.name, one.version) in live]
+            live = live_sets(cursor)
+            there = [one for one in asked.sets if one in live]
             reads = {one.name: _read(cursor, asked, one, key, at) for one in there}
             batch = _batch(cursor, next(iter(reads.values()), None))
         except (InvalidSchemaName, UndefinedTable):

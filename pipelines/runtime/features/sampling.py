@@ -18,13 +18,12 @@ from pipelines.connectors.names import Names
 from pipelines.connectors.postgres import PostgresAddress, open_connection
 from pipelines.contracts.positions import Vector, flat
 from pipelines.errors import ServiceError
-from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.sets import all_sets
 from pipelines.runtime.features.in_flight import InFlight
 from pipelines.runtime.features.live import SNAPSHOT, read_live, read_users_live
 from pipelines.runtime.features.reads_log import ReadsLog
 from pipelines.runtime.features.sampled_keys import Question, SampledKeys, questions
-from pipelines.runtime.features.tables import stored_sets
+from pipelines.runtime.features.tables import live_sets
 from pipelines.silver.reading import RecordReader
 
 SAMPLE_FEATURES = "sample_features"
@@ -118,7 +117,7 @@ class _Sampler:
     def _refresh(self) -> None:
         """Look again which sets are live, and which entities are stored."""
         with self._connection, self._connection.cursor() as cursor:
-            self._asked = questions(_live_sets(cursor))
+            self._asked = questions(live_sets(cursor))
             self._keys.refresh(cursor, self._asked)
 
     def _follow(self, *, until: float) -> None:
@@ -150,11 +149,6 @@ class _Sampler:
             if one.is_whole:
                 self._log.add(question, one, at=at)
         self._skipped += any(not one.is_whole for one in found)
-
-
-def _live_sets(cursor: Cursor) -> list[FeatureSet]:
-    live = {(one.name, one.version) for one in stored_sets(cursor) if one.live_from_batch is not None}
-    return [one for one in all_sets().values() if (one.name, one.version) in live]
 
 
 def _positions(cursor: Cursor) -> Vector:

@@ -5,8 +5,6 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import DeltaTable
 from psycopg2.extensions import cursor as Cursor
 
@@ -15,11 +13,12 @@ from pipelines.connectors.names import UPDATE_FEATURES, Names
 from pipelines.connectors.postgres import PostgresAddress, open_connection
 from pipelines.contracts.positions import Vector
 from pipelines.errors import LakeError
-from pipelines.gold.features.event import TABLES, of_row
+from pipelines.gold.features.event import TABLES, of_rows
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.scalar import State, key_of, merged, state_of, values
 from pipelines.gold.features.sets import all_sets
 from pipelines.runtime.features.going_live import exact_positions
+from pipelines.runtime.features.layout import tables_of
 from pipelines.runtime.features.reading import read
 
 Event = dict[str, Any]
@@ -30,16 +29,20 @@ _LATER = 60_000_000
 
 @dataclass
 class Held:
-    """What was compared: entities and values of all sets, values that differ, and one of these."""
+    """What was compared: entities and values of all sets, and one that differs.
+
+    `extra`: entities of the store that no event is about.
+    """
 
     entities: int = 0
     values: int = 0
     different: int = 0
+    extra: int = 0
     example: str | None = None
 
     def as_data(self) -> dict[str, Any]:
-        """As JSON data; `ok` when nothing differs."""
-        return {"ok": self.different == 0, **asdict(self)}
+        """As JSON data; `ok` when nothing differs and nothing is extra."""
+        return {"ok": not (self.different or self.extra), **asdict(self)}
 
 
 def compare_store(names: Names, address: PostgresAddress) -> Held:
@@ -66,22 +69,12 @@ def _covered(cursor: Cursor) -> Vector:
 
 def _events(names: Names, until: Vector) -> list[Event]:
     """Every feature event of silver below the positions."""
-    found = []
-    for table in TABLES:
-        rows = DeltaTable(names.table(table)).to_pyarrow_table()
-        for row in _in_micros(rows).to_pylist():
-            if row["offset"] < until.get((row["topic"], row["partition"]), 0):
-                event = of_row(table, row)
-                if event is not None:
-                    found.append(event)
-    return found
-
-
-def _in_micros(rows: pa.Table) -> pa.Table:
-    for number, field in enumerate(rows.schema):
-        if pa.types.is_timestamp(field.type):
-            rows = rows.set_column(number, field.name, pc.cast(rows[field.name], pa.int64()))
-    return rows
+    found = [
+        event
+        for table in TABLES
+        for event in of_rows(table, DeltaTable(names.table(table)).to_pyarrow_table())
+    ]
+    return [one for one in found if one["offset"] < until.get((one["topic"], one["partition"]), 0)]
 
 
 def _states(feature_set: FeatureSet, events: list[Event]) -> dict[tuple[str, ...], State]:
@@ -108,3 +101,5 @@ def _compare(
             if differing and held.example is None:
                 name = differing[0]
                 held.example = f"{feature_set.name} {one.key}: {name} is {found[name]}, not {wanted[name]}"
+    cursor.execute(f"select count(*) from {tables_of(feature_set)[0].address}")
+    held.extra += (cursor.fetchone() or (0,))[0] - len(keys)

@@ -11,6 +11,7 @@ from pipelines.errors import LakeError
 from pipelines.gold.features.aggregates import Aggregate
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.partials import TILE
+from pipelines.gold.features.sets import all_sets
 from pipelines.runtime.features.layout import SCHEMA, Stored, literal, tables_of
 
 _COLUMNS = """
@@ -78,6 +79,12 @@ def stored_sets(cursor: Cursor) -> list[StoredSet]:
         StoredSet(name, version, batch, flat(found or {}), live)
         for name, version, batch, found, live in cursor
     ]
+
+
+def live_sets(cursor: Cursor) -> list[FeatureSet]:
+    """The sets, in their present version, that take part in batches."""
+    live = {(one.name, one.version) for one in stored_sets(cursor) if one.live_from_batch is not None}
+    return [one for one in all_sets().values() if (one.name, one.version) in live]
 
 
 def empty_tables(cursor: Cursor, feature_set: FeatureSet) -> None:
