@@ -37,3 +37,7 @@ class LakeError(ClicklakeError):
 
 class CheckFailed(ClicklakeError):  # noqa: N818 - the check failed, not the program
     """A check that a run must pass (conservation, a demo's own checks) did not hold."""
+
+
+class ModelError(ClicklakeError):
+    """A model's file is not what it should be: not runnable, changed since it was recorded, or of other features."""
