@@ -40,4 +40,4 @@ class CheckFailed(ClicklakeError):  # noqa: N818 - the check failed, not the pro
 
 
 class ModelError(ClicklakeError):
-    """A model's file is not what it should be: not runnable, changed since it was recorded, or of other features."""
+    """A model's file is not what it should be: no graph that runs, changed, or of other features."""
