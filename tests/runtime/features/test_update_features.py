@@ -56,9 +56,10 @@ def site(spark, lake, database):
     return Site(spark, load_settings(), lake.names, services, None)
 
 
-def run(site):
+def run(site, spec=None):
     """Run the query until it has read all."""
-    stream = start_stream(site.spark, update_features(site), site.names, Silent(), available_now=True)
+    made = spec or update_features(site)
+    stream = start_stream(site.spark, made, site.names, Silent(), available_now=True)
     stream.query.awaitTermination()
     stream.release()
     assert stream.fault() is None
@@ -136,6 +137,16 @@ def test_a_set_without_history_waits_and_disturbs_nobody(site, lake, database, m
     assert online(database, user, expected(lake, user)) == expected(lake, user)
     with pytest.raises(LakeError, match=r"product.*is not in Postgres"):
         online(database, all_sets()["product"], [("p",)])
+
+
+def test_a_set_whose_file_comes_before_the_first_batch_is_live_with_it(site, lake, database, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(query_module, "all_sets", without("product"))
+        running = update_features(site)
+    lake.arrive(1.0)
+    run(site, running)
+    product = all_sets()["product"]
+    assert online(database, product, expected(lake, product)) == expected(lake, product)
 
 
 def test_postgres_is_made_again_from_the_lake(site, lake, database):

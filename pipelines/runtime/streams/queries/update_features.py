@@ -4,7 +4,7 @@ The lake is told first: it holds what each batch adds, so that Postgres, which h
 to, can be made again from it. Each Postgres transaction says which positions it covers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from pipelines.connectors.delta import ensure_table
 from pipelines.connectors.ledger import Entry
 from pipelines.connectors.names import CLEAN_SILVER, UPDATE_FEATURES
 from pipelines.gold.features.event import TABLES, between, of_tables
+from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.partials import no_partials
 from pipelines.gold.features.sets import all_sets
 from pipelines.gold.features.tables import Stamp, partials_table, stamped
@@ -32,8 +33,7 @@ from pipelines.runtime.streams.streaming import StreamSpec
 def update_features(site: Site) -> StreamSpec:
     """The query over every set there is."""
     for one in all_sets().values():
-        spec = partials_table(one)
-        ensure_table(site.spark, spec, site.names.table(spec.name))
+        _make_table(site, one)
     events = of_tables({table: _added_to(site, table) for table in TABLES})
     written = tuple(partials_table(one).name for one in all_sets().values())
     pace = site.settings.features
@@ -57,6 +57,11 @@ def _added_to(site: Site, table: str) -> DataFrame:
     )
 
 
+def _make_table(site: Site, one: FeatureSet) -> None:
+    spec = partials_table(one)
+    ensure_table(site.spark, spec, site.names.table(spec.name))
+
+
 class _UpdateFeatures:
     """Writes batches in their order; takes the lease with its first."""
 
@@ -64,12 +69,15 @@ class _UpdateFeatures:
         self._site = site
         self._checkpoint = site.names.checkpoint(UPDATE_FEATURES)
         self._tables = {table: site.names.table(table) for table in TABLES}
+        self._has_table: set[FeatureSet] = set()
         self._keeper = FeatureKeeper(site.services.postgres.address(), query=UPDATE_FEATURES)
 
     def __call__(self, batch: DataFrame, context: BatchContext) -> BatchSummary:
         ends = reached(self._site.spark, self._checkpoint, context.batch_id, self._tables)
         entry = Entry(context.app_id, context.batch_id, ends.positions, None)
-        part = self._keeper.taking(list(all_sets().values()), entry)
+        sets = list(all_sets().values())
+        self._make_tables(sets)
+        part = self._keeper.taking(sets, entry)
         caught_up = {one.feature_set.name: self._missed(one) for one in part.joining}
         if part.joining:
             before = Stamp(context.batch_id - 1, part.joining[0].until, True)
@@ -84,6 +92,13 @@ class _UpdateFeatures:
     def close(self) -> None:
         """Let go of Postgres."""
         self._keeper.close()
+
+    def _make_tables(self, sets: Iterable[FeatureSet]) -> None:
+        """Make the tables of sets not met yet: also of those whose files came while the streams run."""
+        for one in sets:
+            if one not in self._has_table:
+                _make_table(self._site, one)
+                self._has_table.add(one)
 
     def _missed(self, one: CatchUp) -> pa.Table:
         """What came between the set's history and this batch."""
