@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format hooks bench bench-ingest bench-attribution bench-features bench-pit lock wheel clean
+.PHONY: help setup demo test check format hooks bench bench-ingest bench-attribution bench-features bench-pit bench-parity lock wheel clean
 
 help:
 	@echo "make demo [DURATION=seconds] [REPORT=file] [DATA=file MAPPING=name] [CRASHES=1]   everything, with real services"
 	@echo "make bench    all benchmarks; make bench-ingest: how fast and fresh bronze and silver are"
+	@echo "make bench-parity   online equals offline: a million events, a killed driver, a set that joins midway"
 	@echo "make bench-pit [ARGS='--events N']   training frames, beside DuckDB on the same file"
 	@echo "make test [WORKERS=2]   set up and pass the tests"
 	@echo "make check    format, lint, types, architecture"
@@ -43,6 +44,9 @@ bench-features: $(READY)
 
 bench-pit: $(READY)
 	@$(BIN)/python -m tests.benchmarks.pit $(ARGS)
+
+bench-parity: $(READY)
+	@$(BIN)/python -m tests.benchmarks.parity $(ARGS)
 
 bench-attribution: $(READY)
 	@$(BIN)/python -m tests.benchmarks.attribution $(ARGS)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from jobs.entry import run_job, writable_file
 from pipelines.connectors.names import Names
 from pipelines.errors import CheckFailed, SettingsError
+from pipelines.runtime.embedded import postgres_endpoint
 from pipelines.runtime.features.consistency import check_reads
+from pipelines.runtime.features.consistency_log import note_check
 from pipelines.runtime.streams.session import open_session
 from pipelines.settings import Settings
 
@@ -23,9 +25,11 @@ def run(settings: Settings, arguments: Sequence[str]) -> None:
     if options.reads < 1 or options.wait < 0:
         raise SettingsError("--reads takes at least 1, --wait at least 0")
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
+    postgres = postgres_endpoint(settings, names=names).address()
     spark = open_session(settings, names, app="check_consistency")
     result = check_reads(spark, names, most=options.reads, wait_seconds=options.wait)
     spark.stop()
+    note_check(postgres, result)
     shown = json.dumps(result.as_data())
     if options.report:
         options.report.write_text(shown)

@@ -33,3 +33,7 @@ def fill_features(cursor: Cursor) -> None:
         upsert(cursor, one, partials_of(one, table_of(rows)), batch_id=7)
     note_live(cursor, sets.values(), batch_id=0)
     note_batch(cursor, 7, positions={("clicks", 0): 4}, is_exact=True)
+    cursor.execute(
+        "insert into ops.consistency_checks values (now() - interval '1 minute', 5, 10, 0, 0, 0, 0.1, %s)",
+        ('{"twin": {"values": 10, "faults": 0, "late_share": 0.1}}',),
+    )

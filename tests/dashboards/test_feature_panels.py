@@ -7,7 +7,11 @@ import pytest
 from pipelines.connectors.panel_reader import Parameters, read_panels
 from pipelines.connectors.postgres import connect
 from pipelines.contracts.panels import all_panels
+from pipelines.gold.features.comparing import Tally
 from pipelines.gold.features.sets import all_sets
+from pipelines.runtime.features.consistency import ConsistencyResult
+from pipelines.runtime.features.consistency_log import note_check
+from pipelines.runtime.features.sampled_keys import Question
 from tests.dashboards.feature_rows import WAITING
 
 pytestmark = pytest.mark.services
@@ -86,3 +90,22 @@ def test_of_a_large_table_a_sample_is_counted(asked, changed, shop):
         is_estimate, entities, expired = cursor.fetchone()
     assert is_estimate
     assert 60_000 < expired <= entities < 130_000
+
+
+def test_the_newest_proof_is_told_set_by_set(asked, shop):
+    user, twin = all_sets()["user"], all_sets()["twin"]
+    fine = {"events": Tally(reads=3, late=1), "views": Tally(reads=3)}
+    note_check(shop, ConsistencyResult({Question(user, False): {"events": Tally(reads=9, extra=9)}}, 9, 0))
+    tallies = {
+        Question(user, False): fine,
+        Question(user, True): fine,
+        Question(twin, False): {"sort_by": Tally(reads=2, missing=1, mismatch=1)},
+    }
+    note_check(shop, ConsistencyResult(tallies, 8, 0))
+    found = {row[0]: (*row[2:4], round(row[4], 6)) for row in asked("consistency")}
+    assert found == {"user": (6, 0, 0.166667), "user, by user": (6, 0, 0.166667), "twin": (2, 2, 0.0)}
+    faults = [(series, value) for _, series, value in asked("consistency_faults")]
+    assert faults[-6:] == [
+        *(("extra", 9), ("mismatch", 0), ("missing", 0)),
+        *(("extra", 0), ("mismatch", 1), ("missing", 1)),
+    ]

@@ -168,7 +168,17 @@ def _as_data(question: Question, found: Mapping[str, Tally]) -> dict[str, Any]:
         }
         for name, tally in found.items()
     }
-    return {"set": one.name, "version": one.version, "by_user": question.is_by_user, "features": columns}
+    every = found.values()
+    values = sum(tally.reads for tally in every)
+    return {
+        "set": one.name,
+        "version": one.version,
+        "by_user": question.is_by_user,
+        "values": values,
+        "faults": sum(tally.faults for tally in every),
+        "late_share": _share(sum(tally.late for tally in every), values),
+        "features": columns,
+    }
 
 
 def _share(part: int, whole: int) -> float:
