@@ -8,6 +8,7 @@ import msgspec
 
 from pipelines.contracts.topics import all_topics
 from pipelines.settings.gold import Attribution, Features, Marts, Vip
+from pipelines.settings.models import Models
 from pipelines.settings.sections import Count, Pace, Port, Secret, Section, Share
 
 SHORTEST_KEY = 16
@@ -178,6 +179,7 @@ class Settings(Section, frozen=True):
     attribution: Attribution
     features: Features
     marts: Marts
+    models: Models
     vip: Vip
     bindings: list[Binding]
     polls: list[Poll]
