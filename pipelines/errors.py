@@ -41,3 +41,7 @@ class CheckFailed(ClicklakeError):  # noqa: N818 - the check failed, not the pro
 
 class ModelError(ClicklakeError):
     """A model's file is not what it should be: no graph that runs, changed, or of other features."""
+
+
+class FitError(ModelError):
+    """No model could be fitted on these examples: too few, of one class, or every trial failed."""
