@@ -157,8 +157,9 @@ class TestThen:
         assert events[0] < events[1]
         assert "batch" not in found
 
-    def test_before_the_first_arrival_nothing_is_known(self, tiny_lake):
-        result = called(tiny_lake.settings(), "show", "product", "p", "--as-of", "2020-01-01T00:00:00Z")
+    @pytest.mark.parametrize("then", ["2020-01-01T00:00:00Z", "2020-01-01 00:00", "2020-01-01"])
+    def test_before_the_first_arrival_nothing_is_known(self, tiny_lake, then):
+        result = called(tiny_lake.settings(), "show", "product", "p", "--as-of", then)
         assert result.exit_code == 1
         assert str(result.exception) == (
             "nothing is known of product p at 2020-01-01T00:00:00+00:00, by what had arrived in the lake."
@@ -167,3 +168,8 @@ class TestThen:
     def test_a_time_that_is_none_is_refused(self, tiny_lake):
         result = called(tiny_lake.settings(), "show", "product", "p", "--as-of", "yesterday")
         assert result.exit_code == 2
+
+    def test_an_empty_key_is_refused(self, tiny_lake):
+        result = called(tiny_lake.settings(), "show", "product", "")
+        assert result.exit_code != 0
+        assert "a product is named by product_id: none of them may be empty." in str(result.exception)

@@ -26,6 +26,8 @@ from pipelines.runtime.features.known import About, Known, about, known_now
 from pipelines.runtime.features.known_then import known_then
 
 Row = dict[str, Any]
+_CLOCKS = ("%H:%M:%S.%f%z", "%H:%M:%S%z", "%H:%M:%S", "%H:%M")
+_TIMES = [f"%Y-%m-%d{between}{clock}" for clock in _CLOCKS for between in "T "] + ["%Y-%m-%d"]
 
 
 @click.group(invoke_without_command=True)
@@ -58,7 +60,7 @@ def list_sets(invocation: Invocation, name: str | None, shape: str) -> None:
 @click.option(
     "--as-of",
     "as_of",
-    type=click.DateTime(["%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
+    type=click.DateTime(_TIMES),
     help="What was known then, by what had arrived: recomputed from the lake. UTC unless it says otherwise.",
 )
 @click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True)

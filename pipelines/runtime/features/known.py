@@ -95,7 +95,7 @@ def abouts() -> list[About]:
 
 
 def about(name: str, key: Sequence[str]) -> About:
-    """The sort of entity of that name. Raises `SettingsError` for another, and for too few or many keys."""
+    """The sort of entity of that name. Raises `SettingsError` for another, for too few or many keys, and for empty ones."""
     named = [one for one in abouts() if one.name == name]
     if not named:
         known = ", ".join(dict.fromkeys(one.name for one in abouts()))
@@ -104,6 +104,8 @@ def about(name: str, key: Sequence[str]) -> About:
     if found is None:
         wanted = " or ".join(" ".join(part.upper() for part in one.keys) for one in named)
         raise SettingsError(f"a {name} is named by {len(named[0].keys)} keys, not {len(key)}: {wanted}.")
+    if not all(key):
+        raise SettingsError(f"a {name} is named by {' '.join(found.keys)}: none of them may be empty.")
     return found
 
 
