@@ -8,6 +8,7 @@ CLEAN_SILVER = "clean_silver"
 ATTRIBUTE_ORDERS = "attribute_orders"
 ROUTE_VIPS = "route_vips"
 UPDATE_FEATURES = "update_features"
+LABEL_DECISIONS = "label_decisions"
 """Names of the streaming queries: of their checkpoints, positions and metrics."""
 
 VIP_DEAD_LETTERS = "vip_dead_letters"
@@ -70,6 +71,11 @@ class Names:
     def failpoint_ledger(self) -> Path:
         """Which failpoints have fired in this run."""
         return self.var_dir / "run" / "failpoints.txt"
+
+    @property
+    def registry_lock(self) -> Path:
+        """What processes of this machine take turns by when a model's aliases move."""
+        return self.var_dir / "run" / "registry.lock"
 
     @property
     def demo_truth(self) -> Path:

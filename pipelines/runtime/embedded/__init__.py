@@ -12,6 +12,7 @@ from pipelines.runtime.embedded.stack import (
     status,
     up,
 )
+from pipelines.runtime.embedded.tracking_endpoint import mlflow_endpoint
 from pipelines.runtime.embedded.versions import service_versions
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "down",
     "endpoints",
     "ensure_jars",
+    "mlflow_endpoint",
     "postgres_endpoint",
     "running_stack",
     "service_versions",

@@ -1,0 +1,24 @@
+"""What models of a problem may look at, by name."""
+
+import pyarrow as pa
+
+from pipelines.gold.features.sets import all_sets
+from pipelines.gold.problems.problem import Problem
+
+
+def feature_names(problem: Problem) -> tuple[str, ...]:
+    """`<set>__<column>` of each numeric column of its sets that is not left out, in the sets' order."""
+    sets = all_sets()
+    names = [
+        f"{name}__{output.name}"
+        for name in problem.sets
+        for output in sets[name].outputs
+        if not pa.types.is_string(output.type)
+    ]
+    return tuple(one for one in names if one not in problem.left_out)
+
+
+def set_versions(problem: Problem) -> dict[str, int]:
+    """The versions of its sets."""
+    sets = all_sets()
+    return {name: sets[name].version for name in problem.sets}
