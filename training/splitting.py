@@ -53,8 +53,8 @@ def split_at(examples: Examples, *, boundary: int, gap_seconds: float) -> Split:
     """
     if gap_seconds < 0:
         raise FitError(f"split: the gap is {gap_seconds:g} s; it cannot be negative.")
-    early = examples.decided_at + round(gap_seconds * 1e6) <= boundary
     late = examples.decided_at >= boundary
+    early = (examples.decided_at + round(gap_seconds * 1e6) <= boundary) & ~late
     shared = np.isin(examples.groups, _common(examples.groups[early], examples.groups[late]))
     learns = spread(examples.groups, salt="split") < _SHARED_TO_TRAINING
     return Split(
