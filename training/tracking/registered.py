@@ -15,7 +15,7 @@ ENTERED = "entered"
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a version: promoted, rolled back to, replaced, retired; when, by whom, and why."""
+    """What happened to a version: promoted, rolled back to, replaced, retired; when in UTC, by whom, why."""
 
     at: datetime
     what: str
@@ -23,9 +23,10 @@ class Event:
     reason: str
 
     def as_tag(self) -> tuple[str, str]:
-        """A tag of its own each, so that two writers lose nothing."""
+        """A tag of its own each, so that two writers lose nothing. MLflow takes no `+` in its name."""
         told = {"what": self.what, "by": self.by, "reason": self.reason}
-        return f"{tags.EVENT}{self.at.isoformat(timespec='microseconds')}", json.dumps(told)
+        moment = self.at.replace(tzinfo=None).isoformat(timespec="microseconds")
+        return f"{tags.EVENT}{moment}Z", json.dumps(told)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.exceptions import RestException
+from mlflow.exceptions import MlflowException
 
 from pipelines.connectors.onnx_model import ModelFile, OnnxModel
 from pipelines.contracts import model_registry as tags
@@ -156,7 +156,7 @@ class Registry:
         with self._server.answering("give a ruling") as client, tempfile.TemporaryDirectory() as folder:
             try:
                 told = json.loads(Path(client.download_artifacts(run, RULING_FILE, folder)).read_text())
-            except RestException as error:
+            except MlflowException as error:
                 if error.error_code != MISSING:
                     raise
                 return None  # the contest's run was deleted

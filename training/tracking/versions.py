@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
-from mlflow.exceptions import RestException
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 
@@ -115,7 +115,7 @@ def _registered(client: MlflowClient, problem: Problem) -> str:
     name = tags.registered_name(problem.name)
     try:
         client.create_registered_model(name, description=f"Whether {problem.meaning}.")
-    except RestException as error:
+    except MlflowException as error:
         if error.error_code != _EXISTS:
             raise
     return name
