@@ -1,0 +1,231 @@
+"""`clicklake models`: who decides, how that came, and how it is undone."""
+
+import getpass
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobs.cli.main import Invocation
+from jobs.cli.tables import show_table
+from pipelines.connectors.names import Names
+from pipelines.errors import SettingsError
+from pipelines.gold.problems import all_problems
+from pipelines.gold.problems.problem import Problem
+from pipelines.runtime.embedded import mlflow_endpoint
+from training.tracking.registered import Event, RegisteredModel, Story
+
+if TYPE_CHECKING:
+    from training.tracking.registry import Registry
+    from training.tracking.server import Server
+
+_problem = click.option(
+    "--problem", required=True, help="The problem that it decides, such as checkout_purchase."
+)
+_reason = click.option("--reason", required=True, help="Kept in the version's story.")
+_version = click.argument("version", type=click.IntRange(min=1))
+_json = click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Models by problem: list, promote, roll back, retire, enter, and why. Without a command: the list."""
+    if context.invoked_subcommand is None:
+        _list(context.obj, None, as_json=False)
+
+
+@command.command("list")
+@click.option("--problem", help="Only this problem.")
+@_json
+@click.pass_obj
+def list_models(invocation: Invocation, problem: str | None, as_json: bool) -> None:
+    """List versions, the newest first, with alias and average precision where they were judged."""
+    _list(invocation, problem, as_json=as_json)
+
+
+@command.command()
+@_version
+@_problem
+@_reason
+@click.pass_obj
+def promote(invocation: Invocation, version: int, problem: str, reason: str) -> None:
+    """Make a version the champion by hand; its file is checked first."""
+    found, registry = _named(problem), _registry(invocation)
+    champion = registry.champion(problem)
+    expected = None if champion is None else champion.version
+    promoted = registry.promote(found, version, by=getpass.getuser(), reason=reason, expected=expected)
+    click.echo(f"{problem}: v{promoted.version} ({promoted.name}) decides now, before {_called(champion)}.")
+
+
+@command.command()
+@_problem
+@_reason
+@click.pass_obj
+def rollback(invocation: Invocation, problem: str, reason: str) -> None:
+    """Make the previous champion the champion again."""
+    found, registry = _named(problem), _registry(invocation)
+    champion = registry.champion(problem)
+    now = registry.rollback(found, by=getpass.getuser(), reason=reason)
+    click.echo(f"{problem}: v{now.version} ({now.name}) decides again, before {_called(champion)}.")
+
+
+@command.command()
+@_version
+@_problem
+@_reason
+@click.pass_obj
+def retire(invocation: Invocation, version: int, problem: str, reason: str) -> None:
+    """Take a version out for good: its file is deleted, its story stays. Not the champion."""
+    _named(problem)
+    _registry(invocation).retire(problem, version, by=getpass.getuser(), reason=reason)
+    click.echo(f"{problem}: v{version} is retired.")
+
+
+@command.command()
+@click.argument("version", type=click.IntRange(min=1), required=False)
+@_problem
+@_json
+@click.pass_obj
+def why(invocation: Invocation, version: int | None, problem: str, as_json: bool) -> None:
+    """Tell why a version, else the champion, is what it is: its contests and what happened to it."""
+    _named(problem)
+    story = _registry(invocation).why(problem, version)
+    if as_json:
+        told = {"model": story.model.as_data(), "born": story.born, "newest": story.newest}
+        click.echo(json.dumps(told))
+        return
+    _show_story(story)
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_problem
+@click.option("--name", help="What contests call it; the file's name unless given.")
+@click.option(
+    "--features", type=click.Path(path_type=Path), help="JSON list of its features, where the file has none."
+)
+@click.pass_obj
+def enter(invocation: Invocation, file: Path, problem: str, name: str | None, features: Path | None) -> None:
+    """Let an ONNX model that was prepared elsewhere into the next contest. Pickles are refused."""
+    from training.tracking.entering import enter as register  # noqa: PLC0415 - seconds to import
+    from training.tracking.outside_model import outside_model  # noqa: PLC0415
+
+    found = _named(problem)
+    invocation.settings()
+    model = outside_model(file, found, features=features)
+    called = name or file.stem
+    version = register(_server(invocation), model, found, name=called, by=getpass.getuser())
+    click.echo(
+        f"{problem}: {called} is v{version}, of {len(model.features)} features, "
+        "and stands in the next contest."
+    )
+
+
+def _list(invocation: Invocation, problem: str | None, *, as_json: bool) -> None:
+    problems = list(all_problems()) if problem is None else [_named(problem).name]
+    registry = _registry(invocation)
+    models = [one for name in problems for one in registry.models(name)]
+    if as_json:
+        for one in models:
+            click.echo(json.dumps(one.as_data()))
+        return
+    if not models:
+        click.echo("No models yet: the first contest makes some, and `clicklake models enter` takes yours.")
+        return
+    show_table([_row(one) for one in models])
+
+
+def _row(one: RegisteredModel) -> dict[str, str]:
+    return {
+        "problem": one.problem,
+        "version": str(one.version),
+        "model": one.name,
+        "alias": ", ".join(one.aliases) or ("retired" if one.retired else ""),
+        "average precision": _interval(one.average_precision),
+        "threshold": f"{one.threshold:.3f}",
+        "source": one.source,
+        "made": f"{one.created_at:%Y-%m-%d %H:%M}",
+        "sha256": one.sha256[:12],
+    }
+
+
+def _interval(found: Mapping[str, float | None] | None) -> str:
+    if found is None or found["value"] is None:
+        return "not judged yet"
+    limits = [found["low"], found["high"]]
+    shown = "" if None in limits else f" ({limits[0]:.3f} to {limits[1]:.3f})"
+    return f"{found['value']:.3f}{shown}"
+
+
+def _show_story(story: Story) -> None:
+    show_table([_row(story.model)])
+    if story.born is None:
+        click.echo("\nMade outside of contests.")
+    for title, ruling in _rulings(story):
+        click.echo(
+            f"\n{title} {ruling['contest']} (run {ruling['run']}), winner {ruling.get('winner') or 'none'}"
+        )
+        lines = ruling.get("lines")
+        if lines:
+            show_table([{key: _cell(value) for key, value in line.items()} for line in lines])
+    if story.model.events:
+        click.echo()
+        show_table([_event(one) for one in story.model.events])
+
+
+def _event(one: Event) -> dict[str, str]:
+    return {"at (UTC)": f"{one.at:%Y-%m-%d %H:%M:%S}", "what": one.what, "by": one.by, "reason": one.reason}
+
+
+def _rulings(story: Story) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    found = [] if story.born is None else [("Made in contest", story.born)]
+    if story.newest is not None and story.newest != story.born:
+        found.append(("Last judged in contest", story.newest))
+    return found
+
+
+def _cell(value: Any) -> str:
+    """A value of a ruling's line, short."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return (
+            _interval(value) if "value" in value else ", ".join(f"{k} {_cell(v)}" for k, v in value.items())
+        )
+    if isinstance(value, list):
+        return "; ".join(_cell(one) for one in value)
+    return "" if value is None else str(value)
+
+
+def _called(champion: RegisteredModel | None) -> str:
+    return "none" if champion is None else f"v{champion.version} ({champion.name})"
+
+
+def _named(problem: str) -> Problem:
+    found = all_problems().get(problem)
+    if found is None:
+        raise SettingsError(f"there is no problem `{problem}`; the problems are {', '.join(all_problems())}.")
+    return found
+
+
+def _server(invocation: Invocation) -> "Server":
+    settings = invocation.settings()
+    address = mlflow_endpoint(settings, names=_names(invocation))
+    from training.tracking.server import Server  # noqa: PLC0415 - MLflow takes seconds to import
+
+    return Server(address)
+
+
+def _registry(invocation: Invocation) -> "Registry":
+    server = _server(invocation)
+    from training.tracking.registry import Registry  # noqa: PLC0415
+
+    return Registry(server, lock=_names(invocation).registry_lock)
+
+
+def _names(invocation: Invocation) -> Names:
+    settings = invocation.settings()
+    return Names.of(var_dir=settings.var_dir, lake=settings.lake)
