@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ from pipelines.connectors.ledger import newest_entry
 from pipelines.connectors.names import UPDATE_FEATURES
 from pipelines.connectors.postgres import open_connection
 from pipelines.contracts.positions import behind
+from pipelines.errors import LakeError
 from pipelines.runtime.embedded import Endpoints
+from pipelines.runtime.features.freshness import freshness
 from tests.benchmarks.ingest import Bench, running_bench, tell
 
 _PACKAGES = ("pipelines", "training", "serving", "jobs", "conf")
@@ -57,11 +59,12 @@ class Drill:
         here = Path(__file__).parents[2]
         for package in _PACKAGES:
             shutil.copytree(here / package, self._code / package)
+        self._started: list[subprocess.Popen[bytes]] = []
         self._logs = (bench.names.var_dir / "drill.log").open("wb")
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A `clicklake` command in a process group of its own."""
-        return subprocess.Popen(
+        started = subprocess.Popen(
             self._bench.command(*arguments),
             cwd=self._code,
             env=os.environ | {"PYTHONPATH": str(self._code)},
@@ -69,6 +72,14 @@ class Drill:
             stderr=self._logs,
             start_new_session=True,
         )
+        self._started.append(started)
+        return started
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for one in self._started:
+            if one.poll() is None:
+                kill(one)
 
     def run(self, *arguments: str) -> dict[str, Any]:
         """A command's last line; its exit code under `exit_code`."""
@@ -122,10 +133,25 @@ def feed(drill: Drill, options: argparse.Namespace) -> subprocess.Popen[bytes]:
     return drill.start("simulate", *many, "--users", str(options.users), "--json")
 
 
-def endure(drill: Drill, source: subprocess.Popen[bytes], options: argparse.Namespace) -> dict[str, Any]:
+def await_sets(services: Endpoints) -> None:
+    """Wait until a reader finds sets."""
+    until = time.monotonic() + _CATCH_UP_SECONDS
+    while time.monotonic() < until:
+        with suppress(LakeError):
+            if any(one.is_live for one in freshness(services.postgres.address())):
+                return
+        time.sleep(1)
+    raise TimeoutError("no feature set became live")
+
+
+def endure(
+    drill: Drill,
+    streams: subprocess.Popen[bytes],
+    source: subprocess.Popen[bytes],
+    options: argparse.Namespace,
+) -> dict[str, Any]:
     """Kill the driver at equal distances while records come, and add the set after half of them."""
-    seconds = options.events / options.rate
-    streams, newcomer = drill.streams(), None
+    seconds, newcomer = options.events / options.rate, None
     for number in range(options.kills):
         _sleep(source, seconds / (options.kills + 1))
         tell(f"the driver is killed for the {number + 1}. time")
@@ -148,13 +174,14 @@ def _sleep(source: subprocess.Popen[bytes], seconds: float) -> None:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """One run; what came of it."""
-    with running_bench() as (bench, services):
-        drill = Drill(bench)
+    with running_bench() as (bench, services), closing(Drill(bench)) as drill:
+        streams = drill.streams()
         source = feed(drill, options)
+        await_sets(services)
         # A replay is of what is long over: its features are asked for at the newest event's time.
         clock = "newest-event" if options.data else "now"
         reader = drill.start("run", "sample_features", "--rate", str(options.reads_per_second), "--at", clock)
-        borne = endure(drill, source, options)
+        borne = endure(drill, streams, source, options)
         sent = ended(source)
         tell(f"all is sent: {sent.get('sent_by_topic')}")
         caught_up = await_features(bench, services)
@@ -162,6 +189,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         reader.terminate()
         read = ended(reader)
         tell(f"features are caught up after {caught_up:.0f} s; read: {read}")
+        if read["exit_code"]:
+            raise RuntimeError("the reader failed")
         borne["streams"].terminate()
         borne["streams"].wait(90)
         whole = drill.run("run", "check_conservation")

@@ -28,7 +28,12 @@ def missing_decisions(examples: Examples, *, size: int, since: Mark | None) -> i
 
     Without a mark the first block is only learnt from, so the first contest takes two.
     """
-    return max(0, (size if since else 2 * size) - int(_after(examples, since).sum()))
+    return max(0, (size if since else 2 * size) - decisions_after(examples, since))
+
+
+def decisions_after(examples: Examples, since: Mark | None) -> int:
+    """How many decisions have come since the mark."""
+    return int(_after(examples, since).sum())
 
 
 def next_block(

@@ -4,8 +4,8 @@ from pipelines.contracts.panel import Panel
 
 PANEL = Panel(
     title="Online equals offline",
-    description="The newest `check_consistency`: of each set the values that were read live and computed again "
-    "from silver, those that were not equal (there must be none), and the share that lateness changes; "
+    description="The newest `check_consistency`: of each set the values that were read live and computed "
+    "again from silver, those that were not equal (there must be none), and the share that lateness changes; "
     "whatever the range of time.",
     board="features",
     place=50,

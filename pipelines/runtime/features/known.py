@@ -95,7 +95,10 @@ def abouts() -> list[About]:
 
 
 def about(name: str, key: Sequence[str]) -> About:
-    """The sort of entity of that name. Raises `SettingsError` for another, for too few or many keys, and for empty ones."""
+    """The sort of entity of that name.
+
+    Raises `SettingsError` for another, for too few or many keys, and for empty ones.
+    """
     named = [one for one in abouts() if one.name == name]
     if not named:
         known = ", ".join(dict.fromkeys(one.name for one in abouts()))

@@ -1,0 +1,63 @@
+"""The labelled examples of a problem as arrays, read from one version of the lake's table."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pipelines.runtime.labels.reading import read_examples
+
+from pipelines.connectors.names import Names
+from pipelines.gold.problem_features import feature_names
+from pipelines.gold.problems.problem import Problem
+from training.examples import Examples, Texts, Values
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples, and the version of `gold.labelled_examples` that gives them again bit for bit."""
+
+    examples: Examples
+    version: int
+
+
+def read_dataset(
+    names: Names,
+    problem: Problem,
+    *,
+    version: int | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> Dataset:
+    """Decisions from `since` (included) to `until` (not), UTC microseconds; the newest version unless said.
+
+    The columns are all features that a model of the problem may look at, in the order of its sets; a feature
+    that no row has is a column without values. Raises `LakeError` when there are no examples.
+    """
+    rows, version = read_examples(names, problem.name, version=version, since=since, until=until)
+    features = feature_names(problem)
+    examples = Examples(
+        problem=problem.name,
+        features=features,
+        row_ids=_texts(rows["row_id"]),
+        decided_at=rows["decided_at"].cast(pa.int64()).to_numpy(),
+        groups=_texts(rows["group"]),
+        labels=rows["label"].cast(pa.int64()).to_numpy(),
+        weights=np.ones(rows.num_rows),
+        values=_values(rows, features),
+        slices={name: _texts(rows[f"slice_{name}"]) for name in problem.slices},
+    )
+    return Dataset(examples, version)
+
+
+def _values(rows: pa.Table, features: tuple[str, ...]) -> Values:
+    found = np.full((rows.num_rows, len(features)), np.nan, np.float32)
+    for number, name in enumerate(features):
+        if name in rows.column_names:
+            column = pc.fill_null(rows[name].cast(pa.float64()), np.nan)
+            found[:, number] = column.to_numpy().astype(np.float32)
+    return found
+
+
+def _texts(column: pa.ChunkedArray) -> Texts:
+    return np.array(column.to_pylist(), dtype=object)
