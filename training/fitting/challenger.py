@@ -12,9 +12,8 @@ from pipelines.errors import FitError
 from pipelines.gold.problems.problem import Problem
 from training.estimators.estimator import Estimator
 from training.examples import Examples, Floats
-from training.fitting.calibration import Calibrated, calibrate
+from training.fitting.calibration import Calibrated, Untouched, calibrate
 from training.fitting.export import Fitted, difference, export
-from training.fitting.negative_sampling import corrected
 from training.fitting.search import Folds, Learner, Progress, Trial, search
 from training.fitting.threshold import Threshold, choose_threshold
 from training.splitting import group_folds
@@ -108,5 +107,5 @@ def _calibrated(examples: Examples, learner: Learner, folds: Folds) -> Calibrate
     found: Floats = np.zeros(len(examples))
     for fitted, judged in folds:
         model, share = learner.fit(examples.take(fitted))
-        found[judged] = corrected(model.predict_proba(examples.values[judged])[:, 1], share)
+        found[judged] = Fitted(model, share, Untouched()).probabilities(examples.values[judged])
     return calibrate(found, examples.labels, examples.weights, folds)

@@ -26,9 +26,9 @@ class Fitted:
     calibration: Calibration
 
     def probabilities(self, values: Values) -> Floats:
-        """The probability of the outcome for each row of features."""
-        found = corrected(self.model.predict_proba(values)[:, 1], self.negatives_share)
-        return self.calibration(found)
+        """The probability of the outcome for each row of features, computed in double as in the graph."""
+        raw = self.model.predict_proba(values.astype(np.float64))[:, 1]
+        return self.calibration(corrected(raw, self.negatives_share))
 
 
 def export(fitted: Fitted, features: tuple[str, ...], *, rows: Values) -> ModelFile:

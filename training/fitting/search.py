@@ -66,7 +66,7 @@ class Learner:
         weighed = f"{model.steps[-1][0]}__sample_weight" if isinstance(model, Pipeline) else "sample_weight"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # then the trial scores what it scores
-            model.fit(rows.values, rows.labels, **{weighed: rows.weights})
+            model.fit(rows.values.astype(np.float64), rows.labels, **{weighed: rows.weights})
         return model, sample.share
 
 
@@ -149,6 +149,6 @@ def _try(examples: Examples, learner: Learner, folds: Folds, share: float) -> Tr
 
 def _judge(examples: Examples, learner: Learner, fitted: Integers, judged: Integers) -> float:
     model, _ = learner.fit(examples.take(fitted))
-    scores: Floats = model.predict_proba(examples.values[judged])[:, 1]
+    scores: Floats = model.predict_proba(examples.values[judged].astype(np.float64))[:, 1]
     labels, weights = examples.labels[judged], examples.weights[judged]
     return float(average_precision_score(labels, scores, sample_weight=weights))
