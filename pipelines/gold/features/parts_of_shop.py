@@ -29,6 +29,20 @@ VIEWS = kinds("product_view")
 CARTS = kinds("add_to_cart")
 REMOVALS = kinds("remove_from_cart")
 BOUGHT = kinds(PURCHASE)
+MEDIUMS = {
+    "none": "without a source",
+    "organic": "from search engines",
+    "cpc": "from paid search",
+    "social": "from social networks",
+    "paid_social": "from advertisements in social networks",
+    "display": "from banners",
+    "video": "from videos",
+    "email": "from e-mails",
+    "affiliate": "from affiliates",
+    "referral": "from other sites",
+    "ai": "from answers of assistants",
+}
+"""Kinds of sources, as `conf/traffic_sources.yaml` names them, and how visits come by each."""
 ALWAYS: Sequence[Window] = (LIFETIME,)
 EVERY_WINDOW: Sequence[Window] = (LIFETIME, *TRAILING)
 

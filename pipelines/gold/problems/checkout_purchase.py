@@ -12,7 +12,7 @@ PROBLEM = Problem(
     outcome=BOUGHT,
     keys=("visitor_id", "session_id"),
     horizon_seconds=3_600,
-    sets=("twin", "session", "user"),
+    sets=("twin", "session", "visit_steps", "user"),
     worth=Worth(benefit_minor=1_500, cost_minor=500),
     slices=("device_class", "traffic_source", "country"),
 )

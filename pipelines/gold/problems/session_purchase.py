@@ -11,7 +11,7 @@ PROBLEM = Problem(
     outcome=BOUGHT,
     keys=("visitor_id", "session_id"),
     horizon_seconds=3_600,
-    sets=("session", "user", "twin"),
+    sets=("session", "visit_steps", "user", "twin"),
     worth=Worth(benefit_minor=1_000, cost_minor=100),
     slices=("device_class", "traffic_source", "country"),
 )

@@ -24,6 +24,7 @@ SHOP_HAS_NONE = {
     "twin": set(),
     "user": {"refunds"},
     "user_product": set(),
+    "visit_steps": {"from_social", "from_display", "from_affiliate", "from_ai"},
 }
 """What the simulated visits never do."""
 

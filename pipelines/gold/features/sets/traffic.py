@@ -7,22 +7,9 @@ click that says so, each column for itself. Lasting: a year later one may still 
 from pipelines.gold.features.aggregates.distinct import Distinct
 from pipelines.gold.features.aggregates.moments import First, Last
 from pipelines.gold.features.feature_set import Feature, FeatureSet
-from pipelines.gold.features.parts_of_shop import KEPT, VISITOR
+from pipelines.gold.features.parts_of_shop import KEPT, MEDIUMS, VISITOR
 from pipelines.gold.features.values import equal
 
-_MEDIUMS = {
-    "none": "without a source",
-    "organic": "from search engines",
-    "cpc": "from paid search",
-    "social": "from social networks",
-    "paid_social": "from advertisements in social networks",
-    "display": "from banners",
-    "video": "from videos",
-    "email": "from e-mails",
-    "affiliate": "from affiliates",
-    "referral": "from other sites",
-    "ai": "from answers of assistants",
-}
 _NAMES = {"source": "source", "medium": "kind of source", "campaign": "campaign"}
 
 SET = FeatureSet(
@@ -40,7 +27,7 @@ SET = FeatureSet(
             Feature(
                 f"visits_{medium}", Distinct("session_id", equal("traffic_medium", medium)), f"visits {said}"
             )
-            for medium, said in _MEDIUMS.items()
+            for medium, said in MEDIUMS.items()
         ),
     ),
     ttl=KEPT,
