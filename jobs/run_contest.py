@@ -9,14 +9,12 @@ from typing import Any
 import structlog
 
 from jobs.entry import run_job
-from pipelines.connectors.names import Names
 from pipelines.errors import SettingsError
 from pipelines.gold.problems import all_problems
 from pipelines.gold.problems.problem import Problem
-from pipelines.runtime.embedded import mlflow_endpoint, postgres_endpoint
 from pipelines.settings import Settings
 from training.contest.holding import Held
-from training.retraining import Site, Waits, retrain, summary
+from training.retraining import Site, Waits, retrain, site_of, summary
 
 _log = structlog.get_logger(__name__)
 
@@ -31,15 +29,18 @@ def run(settings: Settings, arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     if options.most < 1:
         raise SettingsError(f"--most {options.most}: it takes at least one")
-    names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
-    postgres = postgres_endpoint(settings, names=names).address()
-    site = Site(names, postgres, mlflow_endpoint(settings, names=names), settings.models, options.seed)
+    site = site_of(settings, seed=options.seed)
     chosen = [options.problem] if options.problem else list(all_problems())
     for name in chosen:
-        problem, reason = all_problems()[name], "asked" if options.now else "block"
-        for held in retrain(problem, site, most=options.most, reason=reason, progress=_tell):
-            sys.stdout.write(json.dumps(_line(problem, held)) + "\n")
-            sys.stdout.flush()
+        reason = "asked" if options.now else "block"
+        hold_contests(all_problems()[name], site, most=options.most, reason=reason)
+
+
+def hold_contests(problem: Problem, site: Site, *, most: int, reason: str) -> None:
+    """Hold what is due, and print a line of JSON each."""
+    for held in retrain(problem, site, most=most, reason=reason, progress=_tell):
+        sys.stdout.write(json.dumps(_line(problem, held)) + "\n")
+        sys.stdout.flush()
 
 
 def _line(problem: Problem, held: Held | Waits) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from pipelines.connectors.postgres import PostgresAddress
 from pipelines.contracts.contests import Mark
 from pipelines.gold.problems.problem import Problem
 from pipelines.runtime.contests import last_judged, note_contest
+from pipelines.runtime.embedded import mlflow_endpoint, postgres_endpoint
+from pipelines.settings import Settings
 from pipelines.settings.models import Models
 from training.contest.blocks import Block, decisions_after, missing_decisions, next_block
 from training.contest.holding import Contests, Held, Rules
@@ -30,6 +32,13 @@ class Site:
     seed: int
 
 
+def site_of(settings: Settings, *, seed: int) -> Site:
+    """As the settings say. Raises `ServiceError` when Postgres or MLflow does not run."""
+    names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
+    postgres = postgres_endpoint(settings, names=names).address()
+    return Site(names, postgres, mlflow_endpoint(settings, names=names), settings.models, seed)
+
+
 @dataclass(frozen=True)
 class Waits:
     """No contest: so many decisions are missing of the next block."""
@@ -47,7 +56,7 @@ def retrain(
     `LakeError` without examples, `ServiceError` where MLflow or Postgres is away.
     """
     server = Server(site.mlflow)
-    registry = Registry(server, lock=site.names.var_dir / "run" / f"registry-{problem.name}.lock")
+    registry = Registry(server, lock=site.names.registry_lock)
     registry.champion(problem.name)
     dataset = read_dataset(site.names, problem)
     for _ in range(most):

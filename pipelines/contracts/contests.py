@@ -45,6 +45,7 @@ CONTESTS = TableSpec(
         Column("row_micros", _DOUBLE, "median time of one row, microseconds"),
         Column("train_rows", LONG, "decisions that challengers learnt from", nullable=False),
         Column("train_digest", STRING, "SHA-256 of those rows", nullable=False),
+        Column("train_until", TIMESTAMP, "the last of them; null: there was none"),
         Column("judged_rows", LONG, "decisions of the judging block", nullable=False),
         Column("judged_positives", LONG, "of which the outcome came", nullable=False),
         Column("judged_digest", STRING, "SHA-256 of those rows", nullable=False),

@@ -1,6 +1,7 @@
 """What contests came to: in the lake, and in Postgres for dashboards."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -31,11 +32,36 @@ def note_contest(names: Names, postgres: PostgresAddress, rows: Sequence[Mapping
         )
 
 
+def learnt_until(names: Names, problem: str, version: int) -> datetime | None:
+    """The last decision that a version of the problem's model learnt from; None where nobody noted it."""
+    first = _of_version(names, problem, version, ["train_until"])[:1]
+    return first[0]["train_until"] if first else None
+
+
+def judged_between(names: Names, problem: str, version: int) -> tuple[datetime, datetime] | None:
+    """The first and the last decision of the block that last judged a version; None where none did."""
+    columns = ["judged_from", "judged_until", "average_precision"]
+    judged = [row for row in _of_version(names, problem, version, columns) if row["average_precision"]]
+    return (judged[-1]["judged_from"], judged[-1]["judged_until"]) if judged else None
+
+
 def last_judged(names: Names, problem: str) -> Mark | None:
     """The last decision that a contest of the problem was judged by; None before the first."""
-    path = names.table(CONTESTS.name)
-    ensure_without_spark(CONTESTS, path)
-    found = DeltaTable(path).to_pyarrow_table(columns=["problem", *_MARK])
-    mine = found.filter(pc.equal(found["problem"], problem))
+    mine = _rows(names, problem, list(_MARK))
     micros = pc.cast(mine[_MARK[0]], pa.int64()).to_pylist()
     return max(map(Mark, micros, mine[_MARK[1]].to_pylist()), default=None)
+
+
+def _of_version(names: Names, problem: str, version: int, columns: list[str]) -> list[dict[str, Any]]:
+    """In the order of the contests."""
+    rows = _rows(names, problem, ["version", "held_at", *columns])
+    mine = rows.filter(pc.equal(rows["version"], version)).sort_by("held_at")
+    found: list[dict[str, Any]] = mine.to_pylist()
+    return found
+
+
+def _rows(names: Names, problem: str, columns: list[str]) -> pa.Table:
+    path = names.table(CONTESTS.name)
+    ensure_without_spark(CONTESTS, path)
+    found = DeltaTable(path).to_pyarrow_table(columns=["problem", *columns])
+    return found.filter(pc.equal(found["problem"], problem))

@@ -51,6 +51,7 @@ def contest_rows(
         "reason": reason,
         "train_rows": len(train),
         "train_digest": train.digest,
+        "train_until": moment(int(train.decided_at[-1])) if len(train) else None,
         "judged_rows": len(validation),
         "judged_positives": int(validation.labels.sum()),
         "judged_digest": validation.digest,
@@ -87,6 +88,11 @@ def outcome(line: Line, ruling: Ruling) -> str:
 def moment(micros: int) -> datetime:
     """UTC microseconds as a time."""
     return _EPOCH + timedelta(microseconds=micros)
+
+
+def micros(at: datetime) -> int:
+    """A time as UTC microseconds."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def calibration_bins(examples: Examples, probabilities: Floats) -> list[list[float]]:

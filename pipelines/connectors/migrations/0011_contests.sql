@@ -22,6 +22,7 @@ create table models.contests (
     row_micros             double precision,
     train_rows             bigint           not null,
     train_digest           text             not null,
+    train_until            timestamptz,
     judged_rows            bigint           not null,
     judged_positives       bigint           not null,
     judged_digest          text             not null,
@@ -58,3 +59,35 @@ select
 from models.contests as contests;
 comment on view dashboard.contests is 'One row per contestant of a contest.';
 comment on column dashboard.contests.decides is 'whether it was the champion after the contest';
+
+create table models.alerts (
+    problem    text             not null,
+    kind       text             not null,
+    subject    text             not null,
+    version    integer          not null,
+    value      double precision not null,
+    bound      double precision not null,
+    message    text             not null,
+    raised_at  timestamptz      not null,
+    seen_at    timestamptz      not null,
+    cleared_at timestamptz
+);
+create unique index alerts_standing on models.alerts (problem, kind, subject) where cleared_at is null;
+comment on table models.alerts is 'One row per time that something about a champion passed its limit.';
+comment on column models.alerts.seen_at is 'when it was last found to';
+comment on column models.alerts.cleared_at is 'when it no longer was; null: it stands';
+
+create view dashboard.model_alerts with (security_barrier) as
+select
+    alerts.problem,
+    alerts.kind,
+    alerts.subject,
+    alerts.version,
+    alerts.value,
+    alerts.bound,
+    alerts.message,
+    alerts.raised_at,
+    alerts.seen_at,
+    alerts.cleared_at
+from models.alerts as alerts;
+comment on view dashboard.model_alerts is 'One row per alert about a champion, those that are cleared too.';
