@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from pipelines.runtime.labels.reading import read_examples
 
 from pipelines.connectors.names import Names
 from pipelines.gold.problem_features import feature_names
 from pipelines.gold.problems.problem import Problem
+from pipelines.runtime.labels.reading import read_examples
 from training.examples import Examples, Texts, Values
 
 
@@ -34,28 +33,28 @@ def read_dataset(
     The columns are all features that a model of the problem may look at, in the order of its sets; a feature
     that no row has is a column without values. Raises `LakeError` when there are no examples.
     """
-    rows, version = read_examples(names, problem.name, version=version, since=since, until=until)
+    read = read_examples(names, problem, version=version, since=since, until=until)
     features = feature_names(problem)
+    rows = read.rows
     examples = Examples(
         problem=problem.name,
         features=features,
         row_ids=_texts(rows["row_id"]),
-        decided_at=rows["decided_at"].cast(pa.int64()).to_numpy(),
+        decided_at=rows["decided_at"].to_numpy(),
         groups=_texts(rows["group"]),
-        labels=rows["label"].cast(pa.int64()).to_numpy(),
+        labels=rows["label"].to_numpy(),
         weights=np.ones(rows.num_rows),
-        values=_values(rows, features),
-        slices={name: _texts(rows[f"slice_{name}"]) for name in problem.slices},
+        values=_values(read.features, features, count=rows.num_rows),
+        slices={name: _texts(read.slices[name]) for name in problem.slices},
     )
-    return Dataset(examples, version)
+    return Dataset(examples, read.version)
 
 
-def _values(rows: pa.Table, features: tuple[str, ...]) -> Values:
-    found = np.full((rows.num_rows, len(features)), np.nan, np.float32)
+def _values(read: pa.Table, features: tuple[str, ...], *, count: int) -> Values:
+    found = np.full((count, len(features)), np.nan, np.float32)
     for number, name in enumerate(features):
-        if name in rows.column_names:
-            column = pc.fill_null(rows[name].cast(pa.float64()), np.nan)
-            found[:, number] = column.to_numpy().astype(np.float32)
+        if name in read.column_names:
+            found[:, number] = read[name].to_numpy()
     return found
 
 
