@@ -18,11 +18,13 @@ _SIMPLE: dict[type[T.DataType], pa.DataType] = {
 
 
 def arrow_type(kind: T.DataType) -> pa.DataType:
-    """The Arrow type of a Spark type; structs and arrays are walked."""
+    """The Arrow type of a Spark type; structs, arrays and maps are walked."""
     if isinstance(kind, T.StructType):
         return pa.struct([pa.field(f.name, arrow_type(f.dataType)) for f in kind.fields])
     if isinstance(kind, T.ArrayType):
         return pa.list_(arrow_type(kind.elementType))
+    if isinstance(kind, T.MapType):
+        return pa.map_(arrow_type(kind.keyType), arrow_type(kind.valueType))
     return _SIMPLE[type(kind)]
 
 

@@ -1,0 +1,1 @@
+"""Labels and examples in the lake: settled, given their features, and read for training."""
