@@ -16,8 +16,6 @@ from training.fitting.negative_sampling import corrected, sample_negatives
 from training.fitting.threshold import choose_threshold
 from training.splitting import group_folds
 
-RANDOM = np.random.default_rng(0)
-
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6), st.floats(1e-4, 1))
 def test_the_correction_is_exact(positives, negatives, share):
@@ -37,11 +35,12 @@ def test_all_positives_are_kept_and_the_share_is_what_was_kept(labels, per_posit
         assert (kept == 0).sum() == round(per_positive * labels.sum())
 
 
-def scored(bend, rows=6_000):
+def scored(bend, rows=6_000, seed=0):
     """Out-of-fold scores `bend` (of log-odds) away from the truth."""
     examples = each_its_own_group(made(rows))
-    odds = RANDOM.normal(-1, 1.5, rows)
-    labels = (RANDOM.random(rows) < expit(odds)).astype(np.int64)
+    random = np.random.default_rng(seed)
+    odds = random.normal(-1, 1.5, rows)
+    labels = (random.random(rows) < expit(odds)).astype(np.int64)
     examples = replace(examples, labels=labels)
     return examples, expit(bend(odds)), expit(odds)
 
@@ -95,3 +94,28 @@ def test_with_false_probabilities_a_threshold_that_brings_clearly_more_is_used()
     assert chosen.gain_minor > 2 * chosen.error_minor
     acting = (1_000 * examples.labels - 300) * ((scores >= chosen.used) * 1.0 - (scores >= 0.3))
     assert chosen.gain_minor == pytest.approx(acting.sum(), rel=0.25)
+
+
+def test_scores_apart_in_their_last_digits_stay_so_after_calibration():
+    scores = np.repeat([0.3, 0.3 + 1e-9], 50)
+    labels = np.repeat([0, 1, 0, 1], [40, 10, 10, 40])
+    curve = fit_isotonic(scores, labels, np.ones(100))
+    low, high = curve(np.array([0.3, 0.3 + 1e-9]))
+    assert 0 <= high - low < 1e-6
+
+
+def test_a_gain_that_may_be_chance_changes_no_threshold():
+    used = []
+    for seed in range(20):
+        examples, _, truth = scored(lambda odds: odds, rows=300, seed=seed)
+        folds = group_folds(examples, folds=3, seed=seed)
+        used.append(choose_threshold(examples, truth, worth=Worth(1_000, 300), folds=folds).used)
+    assert used.count(0.3) >= 18
+
+
+def test_tied_rows_are_acted_on_together_or_not_at_all():
+    examples, _, _ = scored(lambda odds: odds, rows=8)
+    examples = replace(examples, labels=np.array([1, 0, 0, 0, 0, 0, 0, 1]))
+    halves = [(np.arange(4), np.arange(4, 8)), (np.arange(4, 8), np.arange(4))]
+    chosen = choose_threshold(examples, np.full(8, 0.5), worth=Worth(1_000, 300), folds=halves)
+    assert chosen.found == 1.0
