@@ -106,6 +106,8 @@ def _measured_line(one: Contestant, precision: Floats, error: Floats, gates: Gat
 
 
 def _compared(lines: Sequence[Line], differences: Floats, level: float) -> list[Line]:
+    if not lines:
+        return []
     test = tested(differences[:, 0], differences[:, 1:])
     return [
         replace(
