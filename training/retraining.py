@@ -12,7 +12,7 @@ from pipelines.runtime.contests import last_judged, note_contest
 from pipelines.runtime.embedded import mlflow_endpoint, postgres_endpoint
 from pipelines.settings import Settings
 from pipelines.settings.models import Models
-from training.contest.blocks import Block, decisions_after, missing_decisions, next_block
+from training.contest.blocks import Cut, decisions_after, missing_decisions, next_block
 from training.contest.holding import Contests, Held, Rules
 from training.dataset import read_dataset
 from training.examples import Examples
@@ -61,10 +61,10 @@ def retrain(
     dataset = read_dataset(site.names, problem)
     for _ in range(most):
         since = last_judged(site.names, problem.name)
-        block = _block(dataset.examples, problem, site.models, since, at_once=reason != "block")
+        cut = _cut(dataset.examples, problem, site.models, since, at_once=reason != "block")
+        block = next_block(dataset.examples, cut)
         if block is None:
-            size = site.models.block_decisions
-            yield Waits(missing_decisions(dataset.examples, size=size, since=since))
+            yield Waits(missing_decisions(dataset.examples, cut))
             return
         contests = Contests(problem, server=server, registry=registry, rules=_rules(site), progress=progress)
         held = contests.hold(block, examples_version=dataset.version, reason=reason)
@@ -72,19 +72,13 @@ def retrain(
         yield held
 
 
-def _block(
-    examples: Examples, problem: Problem, rules: Models, since: Mark | None, *, at_once: bool
-) -> Block | None:
+def _cut(examples: Examples, problem: Problem, rules: Models, since: Mark | None, *, at_once: bool) -> Cut:
+    """The next whole block; `at_once`: what there is of it, but no less than can be judged by."""
     size = rules.block_decisions
     if at_once:
         there = decisions_after(examples, since) // (1 if since else 2)
-        size = min(size, there)
-    if size < problem.gates.least_rows:
-        return None
-    learn_from = rules.learn_blocks * rules.block_decisions
-    return next_block(
-        examples, size=size, since=since, learn_from=learn_from, gap_seconds=problem.horizon_seconds
-    )
+        size = max(min(size, there), problem.gates.least_rows)
+    return Cut(size, since, rules.learn_blocks * rules.block_decisions, problem.horizon_seconds)
 
 
 def _rules(site: Site) -> Rules:

@@ -1,6 +1,8 @@
 """Prequential blocks: learn from what was decided, be judged by the next decisions, which nobody has seen."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +10,29 @@ import numpy.typing as npt
 from pipelines.contracts.contests import Mark
 from training.examples import Examples
 from training.splitting import Split, split_at
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a block is cut: the next `size` decisions after `since`, and the `learn_from` before them.
+
+    `gap_seconds`: the horizon; decisions whose outcome could still come in the block are not learnt from.
+    """
+
+    size: int
+    since: Mark | None
+    learn_from: int
+    gap_seconds: float
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Cut":
+        """From what `as_data` gave."""
+        since = Mark(*told["since"]) if told["since"] else None
+        return cls(told["size"], since, told["learn_from"], told["gap_seconds"])
+
+    def as_data(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self) | {"since": list(self.since) if self.since else None}
 
 
 @dataclass(frozen=True)
@@ -21,14 +46,16 @@ class Block:
     split: Split
     until: Mark
     rows: int
+    cut: Cut
 
 
-def missing_decisions(examples: Examples, *, size: int, since: Mark | None) -> int:
+def missing_decisions(examples: Examples, cut: Cut) -> int:
     """How many decisions are still to come before the next block is whole: 0 when it is.
 
     Without a mark the first block is only learnt from, so the first contest takes two.
     """
-    return max(0, (size if since else 2 * size) - decisions_after(examples, since))
+    wanted = cut.size if cut.since else 2 * cut.size
+    return max(0, wanted - decisions_after(examples, cut.since))
 
 
 def decisions_after(examples: Examples, since: Mark | None) -> int:
@@ -36,24 +63,21 @@ def decisions_after(examples: Examples, since: Mark | None) -> int:
     return int(_after(examples, since).sum())
 
 
-def next_block(
-    examples: Examples, *, size: int, since: Mark | None, learn_from: int, gap_seconds: float
-) -> Block | None:
-    """The next `size` decisions after the mark, and the `learn_from` decisions before them; None without.
+def next_block(examples: Examples, cut: Cut) -> Block | None:
+    """The block, or None while decisions are missing.
 
-    What was decided before the mark and became known later is learnt from and never judges. Decisions whose
-    outcome could still come in the block (`gap_seconds`, the horizon) are not learnt from.
+    What was decided before the mark and became known later is learnt from and never judges.
     """
-    if missing_decisions(examples, size=size, since=since):
+    if missing_decisions(examples, cut):
         return None
-    rows = np.flatnonzero(_after(examples, since))
-    judged = rows[:size] if since else rows[size : 2 * size]
+    rows = np.flatnonzero(_after(examples, cut.since))
+    judged = rows[: cut.size] if cut.since else rows[cut.size : 2 * cut.size]
     first, last = judged[0], judged[-1]
     boundary = int(examples.decided_at[first])
-    before = np.flatnonzero(examples.decided_at[:first] < boundary)[-learn_from:]
+    before = np.flatnonzero(examples.decided_at[:first] < boundary)[-cut.learn_from :]
     chosen = examples.take(np.concatenate([before, judged]))
-    split = split_at(chosen, boundary=boundary, gap_seconds=gap_seconds)
-    return Block(split, Mark(int(examples.decided_at[last]), str(examples.row_ids[last])), len(judged))
+    split = split_at(chosen, boundary=boundary, gap_seconds=cut.gap_seconds)
+    return Block(split, Mark(int(examples.decided_at[last]), str(examples.row_ids[last])), len(judged), cut)
 
 
 def _after(examples: Examples, since: Mark | None) -> npt.NDArray[np.bool_]:

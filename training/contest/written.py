@@ -43,6 +43,7 @@ def _data(problem: Problem, block: Block, *, examples_version: int, reason: str)
         "problem_version": problem.version,
         "set_versions": set_versions(problem),
         "held_for": reason,
+        "cut": block.cut.as_data(),
         "left_out": dict(block.split.left_out),
         "training": _part(block.split.train),
         "judging": _part(block.split.validation),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.contracts.contests import Mark
-from training.contest.blocks import missing_decisions, next_block
+from training.contest.blocks import Cut, missing_decisions, next_block
 from training.examples import Examples
 
 SECOND = 1_000_000
@@ -28,20 +28,20 @@ def examples(times, groups=None):
 
 def test_the_first_contest_takes_two_blocks_the_next_one_more():
     rows = examples(range(100, 110))
-    assert missing_decisions(rows, size=6, since=None) == 2
-    assert next_block(rows, size=6, since=None, learn_from=10, gap_seconds=0) is None
-    first = next_block(rows, size=4, since=None, learn_from=10, gap_seconds=0)
+    assert missing_decisions(rows, Cut(6, None, 0, 0)) == 2
+    assert next_block(rows, Cut(6, None, 10, 0)) is None
+    first = next_block(rows, Cut(4, None, 10, 0))
     assert list(first.split.train.row_ids) == ["r0000", "r0001", "r0002", "r0003"]
     assert list(first.split.validation.row_ids) == ["r0004", "r0005", "r0006", "r0007"]
     assert first.until == Mark(107 * SECOND, "r0007")
-    assert missing_decisions(rows, size=4, since=first.until) == 2
-    second = next_block(rows, size=2, since=first.until, learn_from=3, gap_seconds=0)
+    assert missing_decisions(rows, Cut(4, first.until, 0, 0)) == 2
+    second = next_block(rows, Cut(2, first.until, 3, 0))
     assert list(second.split.train.row_ids) == ["r0005", "r0006", "r0007"]
     assert list(second.split.validation.row_ids) == ["r0008", "r0009"]
 
 
 def test_decisions_whose_outcome_may_fall_into_the_block_are_not_learnt_from():
-    found = next_block(examples(range(8)), size=4, since=None, learn_from=10, gap_seconds=2)
+    found = next_block(examples(range(8)), Cut(4, None, 10, 2))
     assert list(found.split.train.row_ids) == ["r0000", "r0001", "r0002"]
     assert found.split.left_out["gap"] == 1
 
@@ -54,7 +54,7 @@ def test_decisions_whose_outcome_may_fall_into_the_block_are_not_learnt_from():
 )
 def test_blocks_follow_each_other_and_see_no_future(times, size, learn_from, gap):
     rows, since, judged = examples(times), None, []
-    while block := next_block(rows, size=size, since=since, learn_from=learn_from, gap_seconds=gap):
+    while block := next_block(rows, Cut(size, since, learn_from, gap)):
         train, validation = block.split.train, block.split.validation
         assert len(train) <= learn_from
         assert block.rows == len(validation) == size
@@ -66,7 +66,7 @@ def test_blocks_follow_each_other_and_see_no_future(times, size, learn_from, gap
         since = block.until
     assert judged == sorted(set(judged))
     if judged:
-        skipped = missing_decisions(rows, size=size, since=since)
+        skipped = missing_decisions(rows, Cut(size, since, 0, 0))
         assert len(rows) == size + len(judged) + size - skipped
     else:
         assert len(rows) < 2 * size

@@ -9,12 +9,12 @@ from pipelines.contracts.contests import CONTESTS
 from pipelines.contracts.model_registry import CHAMPION
 from pipelines.errors import ServiceError
 from pipelines.gold.problems import all_problems
+from tests.training.made_examples import made
 from training.contest import holding
-from training.contest.blocks import next_block
+from training.contest.blocks import Cut, next_block
 from training.contest.holding import Contests, Rules
 from training.estimators import all_estimators
 from training.tracking.server import Server
-from tests.training.made_examples import made
 
 SIZE = 1_200
 RULES = Rules(level=0.05, budget=2, rounds=400, keep_versions=20, seed=3)
@@ -36,7 +36,7 @@ def contests(server, registry):
 def blocks(count, examples):
     since, found = None, []
     for _ in range(count):
-        found.append(next_block(examples, size=SIZE, since=since, learn_from=SIZE, gap_seconds=0))
+        found.append(next_block(examples, Cut(SIZE, since, SIZE, 0)))
         since = found[-1].until
     return found
 
