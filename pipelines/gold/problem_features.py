@@ -1,5 +1,7 @@
 """What models of a problem may look at, by name."""
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 from pipelines.gold.features.sets import all_sets
@@ -18,7 +20,8 @@ def feature_names(problem: Problem) -> tuple[str, ...]:
     return tuple(one for one in names if one not in problem.left_out)
 
 
-def set_versions(problem: Problem) -> dict[str, int]:
-    """The versions of its sets."""
+def set_versions(problem: Problem, features: Iterable[str]) -> dict[str, int]:
+    """The versions of those of its sets that these features are of."""
+    used = {one.partition("__")[0] for one in features}
     sets = all_sets()
-    return {name: sets[name].version for name in problem.sets}
+    return {name: sets[name].version for name in problem.sets if name in used}

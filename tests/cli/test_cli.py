@@ -71,6 +71,20 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "negative rate": (["simulate", "--rate", "-1", "--duration", "1", "--out", "x.jsonl"], "rate"),
     "topic": (["contract", "click"], "there is no topic `click`"),
     "feature set": (["features", "list", "--set", "users"], "there is no feature set `users`; the sets are "),
+    "problem": (
+        ["models", "why", "--problem", "chekout"],
+        "there is no problem `chekout`; the problems are ",
+    ),
+    "model's version": (["models", "promote", "x", "--problem", "p", "--reason", "r"], "'x' is not a valid"),
+    "model's reason": (["models", "rollback", "--problem", "checkout_purchase"], "'--reason'"),
+    "model's file": (
+        ["models", "enter", "none.onnx", "--problem", "checkout_purchase"],
+        "none.onnx: cannot be",
+    ),
+    "a model that is none": (
+        ["models", "enter", REES46, "--problem", "checkout_purchase"],
+        "is no ONNX model",
+    ),
     "format": (["contract", "--format", "xml"], "'xml' is not one of"),
 }
 

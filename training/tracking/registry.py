@@ -16,7 +16,7 @@ from pipelines.connectors.onnx_model import ModelFile, OnnxModel
 from pipelines.contracts import model_registry as tags
 from pipelines.contracts.model_registry import CHALLENGER, CHAMPION, PREVIOUS, registered_name
 from pipelines.errors import ModelError, SettingsError
-from pipelines.gold.problem_features import set_versions
+from pipelines.gold.problem_features import feature_names, set_versions
 from pipelines.gold.problems.problem import Problem
 from pipelines.runtime.embedded.locks import held
 from training.tracking.reading import MISSING, Told, holder, models_of, require_expected, tell
@@ -164,11 +164,13 @@ class Registry:
         return {"contest": name, "run": run, **told}
 
     def _require_fit(self, problem: Problem, model: RegisteredModel) -> None:
-        """The problem and what is known of its entities mean the same as when the model was made."""
+        """The problem and the sets that it looks at mean the same as when the model was made."""
         made = {"problem": model.problem_version, **model.set_versions}
-        now = {"problem": problem.version, **set_versions(problem)}
+        now = {"problem": problem.version, **set_versions(problem, feature_names(problem))}
         changed = [
-            f"{name} {made.get(name)} is now {now[name]}" for name in now if made.get(name) != now[name]
+            f"{name} {version} is now {now.get(name, 'none')}"
+            for name, version in made.items()
+            if now.get(name) != version
         ]
         if changed:
             raise ModelError(

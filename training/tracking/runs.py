@@ -27,7 +27,7 @@ _PARENT, _NOTE, _DIGEST = "mlflow.parentRunId", "mlflow.note.content", 36
 
 
 @dataclass(frozen=True)
-class Contestant:
+class JudgedModel:
     """One that was judged. `version`: where the registry has it already, as a champion or entered.
 
     `evaluation`: `metrics` by name with `value`, `low`, `high`, and whatever else it tells, as JSON has it.
@@ -57,7 +57,7 @@ class ContestRecord:
     name: str
     ruling: Mapping[str, Any]
     data: Mapping[str, Any]
-    contestants: Sequence[Contestant]
+    contestants: Sequence[JudgedModel]
     figures: Mapping[str, Figure] = field(default_factory=dict)
     note: str = ""
 
@@ -127,7 +127,7 @@ def start_run(
 
 
 def _record_contestant(
-    client: MlflowClient, record: ContestRecord, one: Contestant, *, experiment: str, parent: str
+    client: MlflowClient, record: ContestRecord, one: JudgedModel, *, experiment: str, parent: str
 ) -> int:
     """Its run and, where it is new, its version; the number of that version."""
     run = start_run(client, experiment, one.name, parent=parent, note=one.card)
@@ -146,7 +146,7 @@ def _record_contestant(
     return version
 
 
-def _new(record: ContestRecord, one: Contestant, parent: str) -> NewVersion:
+def _new(record: ContestRecord, one: JudgedModel, parent: str) -> NewVersion:
     return NewVersion(
         problem=record.problem,
         name=one.name,

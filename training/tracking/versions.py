@@ -52,7 +52,7 @@ class NewVersion:
             tags.FEATURES_SHA256: sha256(features_file(self.file)).hexdigest(),
             tags.THRESHOLD: repr(self.threshold),
             tags.PROBLEM_VERSION: str(self.problem.version),
-            tags.SET_VERSIONS: json.dumps(set_versions(self.problem)),
+            tags.SET_VERSIONS: json.dumps(set_versions(self.problem, self.file.features)),
         }
         if self.average_precision is not None:
             found[tags.AVERAGE_PRECISION] = json.dumps(dict(self.average_precision))

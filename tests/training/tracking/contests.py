@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from pipelines.connectors.onnx_model import ModelFile
 from pipelines.gold.problems import all_problems
 from tests.training.tracking.outside_models import FEATURES, write_gaussian, write_tree
-from training.tracking.runs import Contestant, ContestRecord
+from training.tracking.runs import ContestRecord, JudgedModel
 
 CHECKOUT = all_problems()["checkout_purchase"]
 
@@ -22,13 +22,13 @@ def files() -> tuple[ModelFile, ModelFile]:
         return tuple(ModelFile(FEATURES, write(path).read_bytes()) for write in (write_tree, write_gaussian))
 
 
-def contestant(name="tree", file=None, value=0.5, version=None, **more) -> Contestant:
+def contestant(name="tree", file=None, value=0.5, version=None, **more) -> JudgedModel:
     """One that was judged with that average precision, ± 0.1."""
     metrics = {
         "average_precision": {"value": value, "low": value - 0.1, "high": value + 0.1},
         "lift": {"value": 3.0, "low": None, "high": None},
     }
-    return Contestant(
+    return JudgedModel(
         name=name,
         file=file or files()[0],
         threshold=1 / 3,

@@ -48,7 +48,7 @@ def test_a_version_says_what_it_is_and_loads_as_it_was(server, registry):
     found = registry.model(NAME, version)
     assert (found.name, found.source, found.problem_version) == ("tree", "contest", CHECKOUT.version)
     assert (found.threshold, found.sha256) == (1 / 3, files()[0].sha256)
-    assert found.set_versions == {"twin": 1, "session": 1, "user": 1}
+    assert found.set_versions == {"twin": 1}
     assert found.average_precision == {"value": 0.5, "low": 0.4, "high": 0.6}
     assert found.aliases == ()
     assert found.retired is None
@@ -165,7 +165,7 @@ def test_old_versions_without_an_alias_are_retired_by_policy(server, registry):
 def test_a_model_of_other_features_or_of_another_problem_cannot_decide(server, registry):
     (first,) = recorded(server, "a")
     tag = ("clicklake-checkout_purchase", str(first))
-    server.client.set_model_version_tag(*tag, "set_versions", '{"twin": 0, "session": 1, "user": 1}')
+    server.client.set_model_version_tag(*tag, "set_versions", '{"twin": 0}')
     with pytest.raises(ModelError, match=r"made for other versions \(twin 0 is now 1\)"):
         promoted(registry, first)
     server.client.set_model_version_tag(*tag, "problem_version", "7")
