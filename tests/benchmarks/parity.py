@@ -26,6 +26,7 @@ from pipelines.connectors.postgres import open_connection
 from pipelines.contracts.positions import behind
 from pipelines.errors import LakeError
 from pipelines.runtime.embedded import Endpoints
+from pipelines.runtime.embedded.processes import tail
 from pipelines.runtime.features.freshness import freshness
 from tests.benchmarks.ingest import Bench, running_bench, tell
 
@@ -60,7 +61,8 @@ class Drill:
         for package in _PACKAGES:
             shutil.copytree(here / package, self._code / package)
         self._started: list[subprocess.Popen[bytes]] = []
-        self._logs = (bench.names.var_dir / "drill.log").open("wb")
+        self._log = bench.names.var_dir / "drill.log"
+        self._logs = self._log.open("wb")
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A `clicklake` command in a process group of its own."""
@@ -74,6 +76,10 @@ class Drill:
         )
         self._started.append(started)
         return started
+
+    def said(self) -> str:
+        """What the commands said last of errors."""
+        return tail(self._log, lines=15)
 
     def close(self) -> None:
         """Kill what still runs."""
@@ -190,7 +196,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         read = ended(reader)
         tell(f"features are caught up after {caught_up:.0f} s; read: {read}")
         if read["exit_code"]:
-            raise RuntimeError("the reader failed")
+            raise RuntimeError(f"the reader failed: {drill.said()}")
         borne["streams"].terminate()
         borne["streams"].wait(90)
         whole = drill.run("run", "check_conservation")
