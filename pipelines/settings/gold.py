@@ -28,6 +28,14 @@ class Features(Section, frozen=True):
     keep_days: Count
 
 
+class Labels(Section, frozen=True):
+    """The pace of the query that labels decisions, and how long it waits for events that come late."""
+
+    trigger_seconds: Pace
+    max_mib: Count
+    late_seconds: Count
+
+
 class Marts(Section, frozen=True):
     """What sessions, paths and cohorts are; another gap or number of steps makes all days anew."""
 

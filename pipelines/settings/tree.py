@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pipelines.contracts.topics import all_topics
-from pipelines.settings.gold import Attribution, Features, Marts, Vip
+from pipelines.settings.gold import Attribution, Features, Labels, Marts, Vip
 from pipelines.settings.models import Models
 from pipelines.settings.sections import Count, Pace, Port, Secret, Section, Share
 
@@ -178,6 +178,7 @@ class Settings(Section, frozen=True):
     silver: TableStream
     attribution: Attribution
     features: Features
+    labels: Labels
     marts: Marts
     models: Models
     vip: Vip

@@ -11,6 +11,7 @@ LATE_SECONDS = 86_400
 """An event that the broker took later than this after it occurred was not live."""
 _MICROS = 1_000_000
 _DAY = 86_400 * _MICROS
+DAY = "day"
 
 
 def check_arrivals(events: DataFrame, rows: DataFrame) -> None:
@@ -21,11 +22,8 @@ def check_arrivals(events: DataFrame, rows: DataFrame) -> None:
     So these are the days, by `occurred_at`, of whose events more than half are known more than a day later.
     `events`: occurred_at, known_at; `rows`: seen_at; UTC microseconds.
     """
-    asked = rows.select(_day("seen_at")).distinct()
-    is_late = F.col("known_at") - F.col("occurred_at") > LATE_SECONDS * _MICROS
-    days = events.select(_day("occurred_at"), is_late.alias("is_late")).join(asked, "day", "left_semi")
-    shares = days.groupBy("day").agg(F.avg(F.col("is_late").cast("int")).alias("late"))
-    found = shares.where("late > 0.5").agg(F.min("day"), F.max("day"), F.count("*")).collect()
+    asked = rows.select(day_of("seen_at").alias(DAY)).distinct()
+    found = unrecorded_days(events, asked).agg(F.min(DAY), F.max(DAY), F.count("*")).collect()
     first, last, count = found[0]
     if count:
         raise LakeError(
@@ -36,8 +34,19 @@ def check_arrivals(events: DataFrame, rows: DataFrame) -> None:
         )
 
 
-def _day(column: str) -> Column:
-    return F.floor(F.col(column) / F.lit(_DAY)).alias("day")
+def unrecorded_days(events: DataFrame, asked: DataFrame) -> DataFrame:
+    """Those of the days asked about whose arrivals were not recorded. Both: column `day`, as of `day_of`."""
+    is_late = F.col("known_at") - F.col("occurred_at") > LATE_SECONDS * _MICROS
+    days = events.select(day_of("occurred_at").alias(DAY), is_late.alias("is_late"))
+    shares = (
+        days.join(asked, DAY, "left_semi").groupBy(DAY).agg(F.avg(F.col("is_late").cast("int")).alias("late"))
+    )
+    return shares.where("late > 0.5").select(DAY)
+
+
+def day_of(micros: str) -> Column:
+    """The number of the day, from 1970 on, of a column of UTC microseconds."""
+    return F.floor(F.col(micros) / F.lit(_DAY))
 
 
 def _text(day: int) -> str:

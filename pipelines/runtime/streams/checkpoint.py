@@ -32,7 +32,7 @@ def refuse_unfit(spark: SparkSession, checkpoint: str, written: Sequence[Coverag
     """
     if not written:
         return
-    planned = _newest_planned(spark, checkpoint)
+    planned = planned_batch(spark, checkpoint)
     newest = max(one.batch_id for one in written)
     if planned is None:
         raise LakeError(
@@ -57,9 +57,12 @@ class LoggedBatch(NamedTuple):
 def logged_batch(spark: SparkSession, checkpoint: str, batch_id: int) -> LoggedBatch:
     """The plan of a batch of a query that reads Kafka. It is the same however often the batch is run."""
     _version, metadata, *sources = _plan(spark, checkpoint, batch_id)
-    millis = int(json.loads(metadata)["batchWatermarkMs"])
-    watermark = datetime.fromtimestamp(millis / 1000, UTC) if millis else None
-    return LoggedBatch(watermark, furthest(_offsets(source) for source in sources))
+    return LoggedBatch(_watermark(metadata), furthest(_offsets(source) for source in sources))
+
+
+def logged_watermark(spark: SparkSession, checkpoint: str, batch_id: int) -> datetime | None:
+    """The watermark of a planned batch; none before the first row with a time."""
+    return _watermark(_plan(spark, checkpoint, batch_id)[1])
 
 
 def logged_sources(spark: SparkSession, checkpoint: str, batch_id: int) -> list[str]:
@@ -75,6 +78,11 @@ def _plan(spark: SparkSession, checkpoint: str, batch_id: int) -> list[str]:
     return str(spark.read.text(path, wholetext=True).collect()[0][0]).splitlines()
 
 
+def _watermark(metadata: str) -> datetime | None:
+    millis = int(json.loads(metadata)["batchWatermarkMs"])
+    return datetime.fromtimestamp(millis / 1000, UTC) if millis else None
+
+
 def _offsets(source: str) -> dict[tuple[str, int], int]:
     return {
         (topic, int(partition)): int(offset)
@@ -88,8 +96,8 @@ def committed_batch(spark: SparkSession, checkpoint: str) -> int | None:
     return _newest(spark, checkpoint, "commits")
 
 
-def _newest_planned(spark: SparkSession, checkpoint: str) -> int | None:
-    """The number of the last batch that the checkpoint plans; none when there is no checkpoint."""
+def planned_batch(spark: SparkSession, checkpoint: str) -> int | None:
+    """The number of the last batch that the checkpoint plans, -1 before the first; none: no checkpoint."""
     return _newest(spark, checkpoint, "offsets")
 
 

@@ -45,8 +45,19 @@ class _End(NamedTuple):
 
 
 def reached(spark: SparkSession, checkpoint: str, batch_id: int, tables: Mapping[str, str]) -> Reached:
-    """Where the batch ends. `tables`: their paths by name, in the order in which the query reads them."""
+    """Where the batch ends. `tables`: their paths by name, in the order in which the query reads them.
+
+    A query that joins what it reads with itself reads all of them several times, in the same order; what
+    it has covered then is what all of these reads have.
+    """
     plan = logged_sources(spark, checkpoint, batch_id)
+    reads = [plan[first : first + len(tables)] for first in range(0, len(plan), len(tables))]
+    found = [_reached(spark, one, tables) for one in reads]
+    common = {place: min(one.positions.get(place, 0) for one in found) for place in found[0].positions}
+    return Reached(common, all(one == found[0] and one.is_exact for one in found))
+
+
+def _reached(spark: SparkSession, plan: Sequence[str], tables: Mapping[str, str]) -> Reached:
     ends = {name: _end(spark, one, path) for one, (name, path) in zip(plan, tables.items(), strict=True)}
     vectors = {name: end.covered.positions for name, end in ends.items()}
     owners = {name: topic.table for name, topic in all_topics().items() if topic.table in tables}

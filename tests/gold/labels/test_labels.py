@@ -159,6 +159,7 @@ def test_a_label_comes_once_it_is_final_while_nothing_but_clicks_comes(stream):
     said = stream(
         [event("product_view", "early", 0), event("product_view", "next", 10)],
         [clock(LATE + LONGEST + 5)],
+        [clock(LATE + LONGEST + 5.5)],
         [event("product_view", "too-late", 100), event("search", "too-late-search", 20)],
     )
     assert [short(some) for some in said] == [[("by_visitor", "early", 0)]]

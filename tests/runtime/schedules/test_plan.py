@@ -25,10 +25,12 @@ def order(**schedules: Schedule | None) -> list[str]:
 def test_the_schedules_of_the_settings_are_of_jobs_that_there_are():
     plan = planned(load_settings(environ={}).schedules, known=schedulable())
     assert {one.job for one in plan} == {
+        "build_examples",
         "build_marts",
         "maintain_tables",
         "roll_up_features",
         "settle_attribution",
+        "settle_labels",
         "snapshot_features",
         "trim_dashboards",
         "trim_features",
