@@ -29,10 +29,9 @@ class Server:
         except RestException as error:
             raise ServiceError(f"MLflow at {self.uri} refused to {purpose}: {error.message}") from error
         except (MlflowException, requests.RequestException, OSError) as error:
-            reason = str(error).strip().splitlines()[0][:300]
             raise ServiceError(
-                f"MLflow at {self.uri} could not {purpose}: {reason} "
-                "The champion stays as it is; see `clicklake status`."
+                f"MLflow at {self.uri} could not {purpose}: {_reason(error)}. The champion stays as it is; "
+                "see `clicklake status`."
             ) from error
 
     def read(self, folder: str, file: str) -> bytes:
@@ -46,3 +45,11 @@ class Server:
 
     def _artefacts(self, folder: str) -> Any:
         return get_artifact_repository(folder, tracking_uri=self.uri)
+
+
+def _reason(error: Exception) -> str:
+    """Its first line; what the client says of a lost connection is for those who look for its cause."""
+    if "Max retries exceeded" in str(error) or isinstance(error, requests.ConnectionError | requests.Timeout):
+        return "it does not answer"
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:300].rstrip(".")

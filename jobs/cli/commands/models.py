@@ -152,9 +152,9 @@ def _row(one: RegisteredModel) -> dict[str, str]:
     }
 
 
-def _interval(found: Mapping[str, float | None] | None) -> str:
+def _interval(found: Mapping[str, float | None] | None, *, none: str = "not judged yet") -> str:
     if found is None or found["value"] is None:
-        return "not judged yet"
+        return none
     limits = [found["low"], found["high"]]
     shown = "" if None in limits else f" ({limits[0]:.3f} to {limits[1]:.3f})"
     return f"{found['value']:.3f}{shown}"
@@ -168,9 +168,10 @@ def _show_story(story: Story) -> None:
         click.echo(
             f"\n{title} {ruling['contest']} (run {ruling['run']}), winner {ruling.get('winner') or 'none'}"
         )
-        lines = ruling.get("lines")
-        if lines:
-            show_table([{key: _cell(value) for key, value in line.items()} for line in lines])
+        if ruling.get("reason"):
+            click.echo(ruling["reason"])
+        if ruling.get("lines"):
+            show_table([_line(line) for line in ruling["lines"]])
     if story.model.events:
         click.echo()
         show_table([_event(one) for one in story.model.events])
@@ -187,17 +188,18 @@ def _rulings(story: Story) -> Sequence[tuple[str, Mapping[str, Any]]]:
     return found
 
 
-def _cell(value: Any) -> str:
-    """A value of a ruling's line, short."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, Mapping):
-        return (
-            _interval(value) if "value" in value else ", ".join(f"{k} {_cell(v)}" for k, v in value.items())
-        )
-    if isinstance(value, list):
-        return "; ".join(_cell(one) for one in value)
-    return "" if value is None else str(value)
+def _line(line: Mapping[str, Any]) -> dict[str, str]:
+    """A contestant's line of a ruling."""
+    missed = [one["gate"] for one in line.get("gates", []) if not one["kept"]]
+    p = line.get("p_adjusted")
+    return {
+        "contestant": line["name"] + (" (champion)" if line.get("is_champion") else ""),
+        "average precision": _interval(line.get("average_precision"), none=""),
+        "difference": _interval(line.get("difference"), none=""),
+        "p": "" if p is None else f"{p:.2g}",
+        "gates": f"not kept: {', '.join(missed)}" if missed else "kept" if line.get("gates") else "",
+        "why": line.get("reason", ""),
+    }
 
 
 def _called(champion: RegisteredModel | None) -> str:
