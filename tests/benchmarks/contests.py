@@ -28,7 +28,8 @@ from training.contest.judge import judge
 from training.examples import Examples, Integers
 
 ROUNDS = 500
-_ANY_SIZE = Gates(calibration_error=0.05)
+STEPS = (0, 0.5, 1, 1.5, 2)
+"""Improvements, in multiples of a clear one, from which on it is told how many are found."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def contest_figures(contests: int = 1000, seed: int = 0) -> dict[str, Any]:
         chance = np.random.default_rng(own)
         drawn = draw(chance, with_better=number % 2 == 0)
         champion, *challengers = drawn.contestants
-        ruling = judge(drawn.block, champion, challengers, gates=_ANY_SIZE, rounds=ROUNDS, seed=number)
+        ruling = judge(drawn.block, champion, challengers, gates=Gates(), rounds=ROUNDS, seed=number)
         counts.update(_outcomes(drawn, ruling.winner))
         counts["refused"] += sum(not gate.kept for line in ruling.lines for gate in line.gates)
     return {
@@ -136,6 +137,9 @@ def contest_figures(contests: int = 1000, seed: int = 0) -> dict[str, Any]:
         "contests_with_clear_improvement": counts["clear"],
         "contests_with_any_improvement": counts["better"],
         "promotions_missed_of_any_improvement": _share(counts, "missed_any", "better"),
+        "found_by_multiples_of_clear": {
+            f"{step:g}+": _share(counts, f"found {step:g}", f"there {step:g}") for step in STEPS
+        },
         "gates_refused": counts["refused"],
         "rounds": ROUNDS,
         "seconds": round(time.perf_counter() - started, 1),
@@ -156,6 +160,9 @@ def _outcomes(drawn: Drawn, winner: str | None) -> list[str]:
         "missed": bool(clear) and winner not in better,
         "missed_any": bool(better) and winner not in better,
     }
+    gained = (max(drawn.truths[1:]) - drawn.truths[0]) / drawn.clear
+    step = max((one for one in STEPS if one <= gained), default=0)
+    told |= {f"there {step:g}": gained > 0, f"found {step:g}": gained > 0 and winner in better}
     return [name for name, holds in told.items() if holds]
 
 

@@ -124,6 +124,7 @@ def test_a_champion_that_cannot_be_judged_and_a_name_twice_are_errors():
         (replace(BLOCK, labels=np.ones(2_000, np.int64)), "All 2000 rows of the block are positive"),
         (replace(BLOCK, labels=(np.arange(2_000) < 29).astype(np.int64)), "least_positives 29 (limit 30)"),
         (replace(BLOCK, weights=np.where(np.arange(2_000) < 400, 1e6, 1)), "least_rows 400"),
+        (replace(BLOCK, groups=(np.arange(2_000) % 49).astype(object)), "least_groups 49 (limit 50)"),
         (judged([]), "too small"),
     ],
 )
