@@ -6,7 +6,7 @@ by Kafka's offsets, partition by partition, so an event counts once: in the stor
 
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from pipelines.contracts.positions import Vector, furthest
@@ -127,6 +127,8 @@ class Overlay:
 
         Quickest once what these positions cover has been released.
         """
+        if feature_set.name not in self._by_key:
+            self._take_in(feature_set)
         held = self._by_key[feature_set.name].get(key)
         if held is None:
             return Added(State(), 0)
@@ -140,6 +142,15 @@ class Overlay:
         held = self._by_user.get((user,))
         events = held.events if held else ()
         return list(dict.fromkeys(one.event[_VISITOR] for one in events if one.is_beyond(beyond)))
+
+    def _take_in(self, feature_set: FeatureSet) -> None:
+        """Begin with a set that has become live since: what is in flight counts for it, too."""
+        index = self._by_key[feature_set.name] = defaultdict(_Held)
+        for one in chain.from_iterable(self._queues.values()):
+            key = key_of(feature_set, one.event)
+            if key is not None:
+                index[key].events[one] = None
+        self._sets.append(feature_set)
 
     def _keep(self, one: _InFlight) -> None:
         self._queues[one.place].append(one)
