@@ -11,6 +11,7 @@ class Models(Section, frozen=True):
     """Contests and the registry. `level`: how likely a contest may promote wrongly, over all contestants."""
 
     block_decisions: Annotated[int, msgspec.Meta(ge=100)]
+    learn_blocks: Count
     level: Annotated[float, msgspec.Meta(gt=0, lt=0.5)]
     budget_trials: Count
     bootstrap_rounds: Annotated[int, msgspec.Meta(ge=200)]
