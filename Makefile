@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format hooks bench bench-ingest bench-attribution bench-features bench-pit bench-parity lock wheel clean
+.PHONY: help setup demo test check format hooks bench bench-ingest bench-attribution bench-features bench-pit bench-parity bench-accuracy lock wheel clean
 
 help:
 	@echo "make demo [DURATION=seconds] [REPORT=file] [DATA=file MAPPING=name] [CRASHES=1]   everything, with real services"
 	@echo "make bench    all benchmarks; make bench-ingest: how fast and fresh bronze and silver are"
 	@echo "make bench-parity   online equals offline: a million events, a killed driver, a set that joins midway"
+	@echo "make bench-accuracy   how near models come to what can be known, and how often contests are wrong"
 	@echo "make bench-pit [ARGS='--events N']   training frames, beside DuckDB on the same file"
 	@echo "make test [WORKERS=2]   set up and pass the tests"
 	@echo "make check    format, lint, types, architecture"
@@ -44,6 +45,9 @@ bench-features: $(READY)
 
 bench-pit: $(READY)
 	@$(BIN)/python -m tests.benchmarks.pit $(ARGS)
+
+bench-accuracy: $(READY)
+	@$(BIN)/python -m tests.benchmarks.accuracy $(ARGS)
 
 bench-parity: $(READY)
 	@$(BIN)/python -m tests.benchmarks.parity $(ARGS)

@@ -36,12 +36,12 @@ _START_SECONDS = 180
 class Bench:
     """One run in a folder of its own, with services of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, overrides: Sequence[str] = ()) -> None:
         folder.chmod(0o755)
         _SHARED_CACHE.mkdir(parents=True, exist_ok=True)
         (folder / "cache").symlink_to(_SHARED_CACHE)
         ports = [f"{service}.port={choose(preferred=())}" for service in ("kafka", "postgres", "mlflow")]
-        self._overrides = [f"var_dir={folder}", "spark.master=local[2]", *ports]
+        self._overrides = [f"var_dir={folder}", "spark.master=local[2]", *ports, *overrides]
         self.settings: Settings = load_settings(overrides=self._overrides)
         self.names = Names.of(var_dir=self.settings.var_dir, lake=self.settings.lake)
         self._environment = os.environ | {"CLICKLAKE_SET": "\n".join(self._overrides)}
@@ -127,10 +127,10 @@ def tell(text: str) -> None:
 
 
 @contextmanager
-def running_bench() -> Iterator[tuple[Bench, Endpoints]]:
-    """A run in a new folder, and its services."""
+def running_bench(overrides: Sequence[str] = ()) -> Iterator[tuple[Bench, Endpoints]]:
+    """A run in a new folder, with these settings, and its services."""
     with tempfile.TemporaryDirectory(prefix="clicklake-bench-") as folder:
-        bench = Bench(Path(folder))
+        bench = Bench(Path(folder), overrides)
         ensure_jars("spark", names=bench.names)
         with running_stack(bench.settings, names=bench.names) as services:
             yield bench, services
