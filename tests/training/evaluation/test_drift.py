@@ -1,10 +1,11 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.training.judged_examples import drawn, judged
-from training.evaluation.drift import Limits, alerts, calibration, psi, psi_of_chance
+from training.evaluation.drift import Calibration, Limits, alerts, calibration, psi, psi_of_chance
 from training.evaluation.intervals import Interval
 
 THEN = Interval(0.40, 0.36, 0.44)
@@ -35,7 +36,13 @@ def test_psi_by_hand():
     assert psi(before, after)["f0"] == pytest.approx(np.sum((q - p) * np.log(q / p)))
 
 
-def test_psi_looks_features_up_by_name_and_takes_empty_columns_and_blocks():
+def test_psi_looks_features_up_by_name():
+    before = judged([0] * 40, values=np.column_stack([np.arange(40), np.full(40, 7)]))
+    turned = replace(before, features=("f1", "f0"), values=before.values[:, ::-1])
+    assert psi(before, turned) == {"f0": 0, "f1": 0}
+
+
+def test_psi_takes_empty_columns_and_blocks():
     table = np.full((5, 2), np.nan)
     before = judged([0] * 5, values=table)
     assert psi(before, before) == {"f0": 0, "f1": 0}
@@ -61,6 +68,14 @@ def test_calibration_counts_users_and_not_rows():
     assert apart.deviations > 3
     assert together.deviations < 0.9 * apart.deviations
     assert abs(calibration(examples, true).deviations) < 3
+
+
+def test_calibration_by_hand():
+    found = calibration(
+        judged([1, 1, 0], users=["a", "a", "b"], weights=[1, 2, 1]), np.array([0.5, 0.5, 0.4])
+    )
+    assert (found.observed, found.expected) == (3, pytest.approx(1.9))
+    assert found.deviations == pytest.approx(1.1 / np.hypot(1.5, 0.4))
 
 
 def told(**given):
@@ -95,7 +110,11 @@ def test_calibration_is_alerted_where_it_is_off_by_much_and_surely():
     examples, true = drawn(4_000, seed=7)
     for scale, wanted in ((0.7, ["calibration"]), (0.96, []), (1.0, [])):
         assert [one.kind for one in told(calibrated=calibration(examples, true * scale))] == wanted
-    few, small = drawn(60, seed=8)
-    assert told(calibrated=calibration(few, small * 0.8)) == []
+    assert told(calibrated=Calibration(observed=12, expected=9, deviations=1.0)) == []
     lenient = Limits(calibration_ratio=0.9)
     assert told(calibrated=calibration(examples, true * 0.7), limits=lenient) == []
+
+
+def test_values_that_came_where_none_were_are_a_move_even_if_they_are_the_lowest():
+    before, after = (judged([0] * 40, values=[[low], [0], [1], [2]] * 10) for low in (np.nan, 0))
+    assert psi(before, after)["f0"] > 0.2

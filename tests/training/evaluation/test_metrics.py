@@ -112,3 +112,9 @@ def test_one_outcome_leaves_what_needs_both_undefined():
 def test_what_is_no_probability_for_each_row_is_refused(chances):
     with pytest.raises(ModelError, match="probabilities"):
         METRICS["brier"].of(LABELS, np.array(chances), np.ones(4), 0.5)
+
+
+def test_ten_different_probabilities_of_one_weight_are_ten_bins():
+    chances, labels = np.linspace(0.05, 0.95, 10), np.arange(10) % 2
+    found = METRICS["calibration_error"].of(labels, chances, np.ones(10), 0.5)
+    assert found == pytest.approx(np.abs(chances - labels).mean())
