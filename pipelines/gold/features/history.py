@@ -3,6 +3,7 @@
 A row of the spine sees the events of its entity that became visible before it. What makes an event
 visible is the clock's affair: on the clock `occurred` its own time, on the clock `known` its arrival.
 Events are sorted once by entity and visibility; what a row sees of its entity is then one range of them.
+Partials may stand for the events before all rows of the spine: see `carried`.
 """
 
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.gold.features.aggregates import Lifted, Ranges
+from pipelines.gold.features.carried import CARRIED, Carry, with_carried
 from pipelines.gold.features.feature_set import LAST_AT, PURCHASES, Feature, FeatureSet
 from pipelines.gold.features.finishing import expired, finished
 from pipelines.gold.features.monoids import Indices
@@ -22,17 +24,27 @@ from pipelines.gold.features.windows import LIFETIME, MICROS, Window
 Numbers = npt.NDArray[np.int64]
 
 
-def values_at(feature_set: FeatureSet, events: pa.Table, spine: pa.Table) -> pa.Table:
+def values_at(
+    feature_set: FeatureSet, events: pa.Table, spine: pa.Table, carried: pa.Table | None = None
+) -> pa.Table:
     """The output columns of each row of the spine, in its order.
 
     `events`: the columns that the set reads, and `visible_at`; an event without a key has no part.
     `spine`: the set's keys, `at` (the moment for windows, recency and expiry), `seen_at`, and `event_id`,
     which breaks ties: seen is (visible_at, event_id) strictly before (seen_at, event_id). Times are UTC
     microseconds; `visible_at` and `seen_at` may be any numbers that rise with what is seen.
+
+    `carried`: partials of more events, which are then not among `events`: keys, `tile`, the parts' columns,
+    in as many rows an entity and tile as there are. Every row of the spine sees them, or, with a
+    `visible_at`, those rows that come after it.
     """
     columns = {"occurred_at"}.union(*(part.aggregate.reads for part in feature_set.parts))
+    if carried is not None:
+        events = with_carried(feature_set, events, spine, carried)
+        columns.add(CARRIED)
     order = ordered(feature_set.keys, events, spine, columns=sorted(columns))
-    values = _History(feature_set, order, spine["at"].to_numpy()[order.rows]).values()
+    carry = None if carried is None else Carry(feature_set, carried, order.events[CARRIED])
+    values = _History(feature_set, order, spine["at"].to_numpy()[order.rows], carry).values()
     places = np.empty(len(order.rows), np.int64)
     places[order.rows] = np.arange(len(order.rows))
     return values.take(pa.array(places))
@@ -47,8 +59,9 @@ class _Seen(NamedTuple):
 
 
 class _History:
-    def __init__(self, feature_set: FeatureSet, order: Order, at: Numbers) -> None:
+    def __init__(self, feature_set: FeatureSet, order: Order, at: Numbers, carry: Carry | None) -> None:
         self._set = feature_set
+        self._carry = carry
         self._order = order
         self._at = at
         self._masks: dict[Where, npt.NDArray[np.bool_]] = {}
@@ -81,13 +94,15 @@ class _History:
 
     def _elements(self, feature: Feature) -> Lifted:
         if feature.name not in self._lifted:
-            self._lifted[feature.name] = feature.aggregate.lift_rows(self._order.events, self._mask(feature))
+            lifted = feature.aggregate.lift_rows(self._order.events, self._mask(feature))
+            self._lifted[feature.name] = self._carry.added(feature.name, lifted) if self._carry else lifted
         return self._lifted[feature.name]
 
     def _mask(self, feature: Feature) -> npt.NDArray[np.bool_]:
         where = feature.aggregate.where
         if where not in self._masks:
-            self._masks[where] = where.of_rows(self._order.events)
+            counting = where.of_rows(self._order.events)
+            self._masks[where] = counting & self._carry.is_event if self._carry else counting
         return self._masks[where]
 
     def _within(self, feature: Feature, seen: _Seen) -> tuple[Indices, Indices]:

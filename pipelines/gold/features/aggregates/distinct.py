@@ -59,6 +59,7 @@ class Distinct(OfSample):
     def values_of_ranges(self, columns: Columns, ranges: Ranges) -> pa.Array:
         if not ranges.from_start:
             return super().values_of_ranges(columns, ranges)
+        ranges = of_entries(columns, ranges)
         hashes = pc.list_flatten(columns[0]).to_numpy(zero_copy_only=False)
         starts, entity = np.unique(ranges.low, return_inverse=True)
         news = first_times(hashes, starts)
@@ -90,6 +91,12 @@ class Distinct(OfSample):
 def singles(values: pa.Array) -> pa.Array:
     """Lists of one value each."""
     return pa.ListArray.from_arrays(pa.array(np.arange(len(values) + 1, dtype=np.int32)), values)
+
+
+def of_entries(columns: Columns, ranges: Ranges) -> Ranges:
+    """The ranges in entries of the elements' lists: an event's element has one, a partial's many."""
+    bounds = np.append(0, np.cumsum(pc.list_value_length(columns[0]).to_numpy(zero_copy_only=False)))
+    return ranges._replace(low=bounds[ranges.low], high=bounds[ranges.high])
 
 
 def first_times(hashes: Numbers, starts: Indices) -> Indices:

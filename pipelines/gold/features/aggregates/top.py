@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.gold.features.aggregates import Lifted, Mask, Moments, Ranges
-from pipelines.gold.features.aggregates.distinct import OfSample, first_times, singles
+from pipelines.gold.features.aggregates.distinct import OfSample, first_times, of_entries, singles
 from pipelines.gold.features.hashing import hash_of, hashes_of
 from pipelines.gold.features.monoids import Columns, Element, Indices, Monoid
 from pipelines.gold.features.monoids.samples import LowestCounts, Numbers
@@ -49,32 +49,34 @@ class Top(OfSample):
     def values_of_ranges(self, columns: Columns, ranges: Ranges) -> pa.Array:
         if not ranges.from_start or not len(columns[0]):
             return super().values_of_ranges(columns, ranges)
+        ranges = of_entries(columns, ranges)
         hashes = pc.list_flatten(columns[0]).to_numpy(zero_copy_only=False)
         texts = pc.list_flatten(columns[1])
+        added = pc.list_flatten(columns[2]).to_numpy(zero_copy_only=False)
         starts = np.unique(ranges.low)
         ranks = _ranks(texts)
-        leaders = _leaders(ranks, np.searchsorted(starts, np.arange(len(hashes)), side="right"))
+        leaders = _leaders(ranks, np.searchsorted(starts, np.arange(len(hashes)), side="right"), added)
         news = first_times(hashes, starts)
         seen = np.searchsorted(news, ranges.high) - np.searchsorted(news, ranges.low)
         for start in np.unique(ranges.low[seen > self.sample]):
             part = slice(start, ranges.high[ranges.low == start].max())
-            leaders[part] = self._sampled(hashes[part], ranks[part]) + start
+            leaders[part] = self._sampled(hashes[part], ranks[part], added[part]) + start
         rows = leaders[np.maximum(ranges.high, 1) - 1]
         return texts.take(pa.array(rows, mask=ranges.high <= ranges.low))
 
-    def _sampled(self, hashes: Numbers, ranks: Numbers) -> Indices:
-        """For each event of one entity a row of the text that leads by then, of those in the sample."""
+    def _sampled(self, hashes: Numbers, ranks: Numbers, added: Numbers) -> Indices:
+        """For each entry of one entity a row of the text that leads by then, of those in the sample."""
         counts: dict[int, int] = {}
         rows: dict[int, int] = {}
         sample: list[int] = []
         leader = int(hashes[0])
         found = np.empty(len(hashes), np.int64)
         standing = lambda hashed: (counts[hashed], -ranks[rows[hashed]])  # noqa: E731
-        for row, hashed in enumerate(hashes.tolist()):
+        for row, (hashed, more) in enumerate(zip(hashes.tolist(), added.tolist(), strict=True)):
             if hashed not in counts:
                 insort(sample, hashed)
                 rows[hashed] = row
-            counts[hashed] = counts.get(hashed, 0) + 1
+            counts[hashed] = counts.get(hashed, 0) + more
             gone = sample.pop() if len(sample) > self.sample else None
             if gone == leader:
                 leader = max(sample, key=standing)
@@ -96,8 +98,8 @@ def _ranks(texts: pa.Array) -> Numbers:
     return np.asarray(ranks[encoded.indices.to_numpy(zero_copy_only=False)])
 
 
-def _leaders(ranks: Numbers, entity: Indices) -> Indices:
-    """For each event a row of the text that its entity has had most often by then, of equals the first.
+def _leaders(ranks: Numbers, entity: Indices, added: Numbers) -> Indices:
+    """For each entry a row of the text that its entity has had most often by then, of equals the first.
 
     Counts only rise: whoever leads is whoever has ever had the highest count, at the row where it was got.
     """
@@ -105,7 +107,8 @@ def _leaders(ranks: Numbers, entity: Indices) -> Indices:
     _, group = np.unique(entity * size + ranks, return_inverse=True)
     order = np.argsort(group, kind="stable")
     counts = np.empty(size, np.int64)
-    counts[order] = np.arange(size) - np.searchsorted(group[order], group[order])
+    before = np.append(0, np.cumsum(added[order]))
+    counts[order] = before[1:] - before[np.searchsorted(group[order], group[order])]
     _, standing = np.unique(counts * size + (size - 1 - ranks), return_inverse=True)
     best = entity * size + standing
     is_leading = best == np.maximum.accumulate(best)
