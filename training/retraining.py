@@ -10,6 +10,7 @@ from pipelines.contracts.contests import Mark
 from pipelines.gold.problems.problem import Problem
 from pipelines.runtime.contests import last_judged, note_contest
 from pipelines.runtime.embedded import mlflow_endpoint, postgres_endpoint
+from pipelines.runtime.labels.reading import has_examples
 from pipelines.settings import Settings
 from pipelines.settings.models import Models
 from training.contest.blocks import Cut, decisions_after, missing_decisions, next_block
@@ -53,11 +54,14 @@ def retrain(
 
     A contest is due with each whole block; for another reason than `block` also with what has come since
     the last one. What it read is noted last, so that one that was broken off is held again. Raises
-    `LakeError` without examples, `ServiceError` where MLflow or Postgres is away.
+    `ServiceError` where MLflow or Postgres is away.
     """
     server = Server(site.mlflow)
     registry = Registry(server, lock=site.names.registry_lock)
     registry.champion(problem.name)
+    if not has_examples(site.names):
+        yield Waits(2 * site.models.block_decisions)
+        return
     dataset = read_dataset(site.names, problem)
     for _ in range(most):
         since = last_judged(site.names, problem.name)

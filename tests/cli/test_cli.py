@@ -15,6 +15,7 @@ from jobs.cli.main import cli, main
 COMMANDS = sorted(cli.list_commands(None))  # type: ignore[arg-type]
 REES46 = str(Path(__file__).parents[1] / "data" / "mappings" / "rees46.csv")
 NEEDED = {
+    "backtest": ["--model", "checkout_purchase/1", "--from", "2026-01-01", "--to", "2026-01-02"],
     "replay": [REES46, "--mapping", "rees46"],
     "mapping": ["check", REES46, "--mapping", "rees46"],
     "run": ["check_conservation"],
@@ -84,6 +85,14 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "a model that is none": (
         ["models", "enter", REES46, "--problem", "checkout_purchase"],
         "is no ONNX model",
+    ),
+    "model of a backtest": (
+        ["backtest", "--model", "checkout/3", "--from", "2026-01-01", "--to", "2026-01-02"],
+        "--model checkout/3 is not PROBLEM/VERSION or PROBLEM@ALIAS; problems: checkout_purchase, ",
+    ),
+    "times of a backtest": (
+        ["backtest", "--model", "checkout_purchase/3", "--from", "2026-01-02", "--to", "2026-01-01"],
+        "--from 2026-01-02 00:00:00 must lie before --to 2026-01-01 00:00:00.",
     ),
     "format": (["contract", "--format", "xml"], "'xml' is not one of"),
 }

@@ -60,6 +60,7 @@ def rows_of(database, statement):
 
 
 def test_every_whole_block_is_judged_by_once(site, registry, database):
+    assert contests(site) == [Waits(2 * SIZE)]
     add_examples(site.names, PROBLEM, first=0, count=2 * SIZE + 200)
     first, waits = contests(site)
     assert first.ruling.winner == "logistic"

@@ -38,6 +38,11 @@ class Read(NamedTuple):
     features: pa.Table
 
 
+def has_examples(names: Names) -> bool:
+    """Whether there is a table of examples yet."""
+    return DeltaTable.is_deltatable(names.table(LABELLED_EXAMPLES.name))
+
+
 def read_examples(
     names: Names,
     problem: Problem,

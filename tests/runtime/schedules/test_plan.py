@@ -29,11 +29,13 @@ def test_the_schedules_of_the_settings_are_of_jobs_that_there_are():
         "build_marts",
         "maintain_tables",
         "roll_up_features",
+        "run_contest",
         "settle_attribution",
         "settle_labels",
         "snapshot_features",
         "trim_dashboards",
         "trim_features",
+        "watch_models",
     }
     assert set(job_names()) - set(schedulable()) == {"run_schedules"}
 
