@@ -63,6 +63,15 @@ def test_a_tie_keeps_the_champion():
     assert ruling.winner is None
     assert ruling.reason == "champion stays: no challenger may take its place."
     assert [line(ruling, name).p_adjusted for name in ("twin", "same")] == [1.0, 1.0]
+    assert all("is not above the champion's" in line(ruling, name).reason for name in ("twin", "same"))
+
+
+def test_a_lead_that_chance_explains_keeps_the_champion():
+    either = [rule(CHAMPION, EQUAL), rule(EQUAL, CHAMPION)]
+    assert [one.winner for one in either] == [None, None]
+    reasons = " ".join(one.reason for ruling in either for one in ruling.lines if not one.is_champion)
+    assert "may be chance" in reasons
+    assert "is not above" in reasons
 
 
 @pytest.mark.parametrize(
