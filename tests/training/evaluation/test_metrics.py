@@ -118,3 +118,9 @@ def test_ten_different_probabilities_of_one_weight_are_ten_bins():
     chances, labels = np.linspace(0.05, 0.95, 10), np.arange(10) % 2
     found = METRICS["calibration_error"].of(labels, chances, np.ones(10), 0.5)
     assert found == pytest.approx(np.abs(chances - labels).mean())
+
+
+def test_equal_probabilities_are_in_the_bin_of_their_middle():
+    chances, labels = np.repeat([0.9, 0.8, 0.1], [1, 6, 13]), np.repeat([0, 1, 0], [1, 6, 13])
+    found = METRICS["calibration_error"].of(labels, chances, np.ones(20), 0.5)
+    assert found == pytest.approx((0.9 + 6 * 0.2 + 13 * 0.1) / 20)
