@@ -5,7 +5,7 @@ visitor (and of its sessions, its products) share one shuffle; sets of another k
 which the rows of the spine go with the values that they have by then. So rows are never joined.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -21,13 +21,14 @@ from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.history import values_at
 from pipelines.gold.features.linking import OWNER, owned_events, owned_spine
 from pipelines.gold.features.packing import PACKED, TARGET, packer, packs, unpacked
+from pipelines.gold.features.partials import partial_schema
 
 ROW_ID = "row_id"
 ROWS_A_PARTITION = 1_000_000
 """Events that one worker holds at a time, some hundred MB; what has one key stays together."""
 _VISITOR = "visitor_id"
 _MOMENTS = ("at", "seen_at", "event_id")
-_EVENTS, _ROWS = "events", "rows"
+_EVENTS, _ROWS, _CARRIED = "events", "rows", "carried "
 
 Batches = Iterable[pa.RecordBatch]
 
@@ -55,24 +56,35 @@ def training_values(
     *,
     partitions: int,
     links: DataFrame | None = None,
+    carried: Mapping[str, DataFrame] | None = None,
 ) -> DataFrame:
     """A row per row of the spine: `row_id`, and `<set>__<output>` for every output of every set.
 
     `events`: the columns of `EVENT` that the sets read, and `visible_at`. `spine`: row_id (never looked
     at), every key of the sets, `at`, `seen_at`, `event_id`; for sets read by user, user_id. What is seen
     is said in `values_at`. `links`: visitor_id, user_id, `visible_at`, each pair once; without them sets
-    read by user are read by visitor. `partitions`: one for about `ROWS_A_PARTITION` events. Raises
-    `SettingsError` when no set is named.
+    read by user are read by visitor. `partitions`: one for about `ROWS_A_PARTITION` events. `carried`: by
+    name of a set the partials of more events, all from before the spine's rows, which are then not among
+    `events`: keys, `tile`, the parts' columns, `visible_at`, a moment that no row is before. Raises
+    `SettingsError` when no set is named, or when partials are carried for some of the sets only.
     """
     if not sets:
         raise SettingsError("training values: name at least one feature set.")
+    carried = carried or {}
+    if carried and (missing := [one.name for one in sets if one.name not in carried]):
+        raise SettingsError(
+            f"training values: nothing is carried for {', '.join(missing)}; carry all or none."
+        )
     passes = _passes(sets, by_user=links is not None)
     if links is not None and passes[-1].by == OWNER:
         spine = owned_spine(spine, links)
     packed = _packed_rows(spine, passes, partitions)
     for one, following in zip(passes, [*passes[1:], None], strict=True):
-        mine = owned_events(events, links) if links is not None and one.by == OWNER else events
-        met = _packed_events(mine, one, partitions).unionByName(packed)
+        owned = links if one.by == OWNER else None
+        met = _packed_events(_owned(events, owned), one, partitions).unionByName(packed)
+        for each in one.sets if carried else ():
+            rows = _owned(carried[each.name], owned)
+            met = met.unionByName(_packed_carried(rows, one, each, partitions))
         schema = PACKED if following else _schema(spine, sets)
         worker = _worker(one, following, [field.name for field in _outputs(sets)])
         packed = met.repartitionById(partitions, "target").mapInArrow(worker, schema)
@@ -111,6 +123,17 @@ def _packed_events(events: DataFrame, one: Pass, partitions: int) -> DataFrame:
     return rows.mapInArrow(packer(_EVENTS), PACKED)
 
 
+def _packed_carried(rows: DataFrame, one: Pass, each: FeatureSet, partitions: int) -> DataFrame:
+    names = [*partial_schema(each, each.parts, with_tile=True).names, "visible_at"]
+    columns = dict.fromkeys([*names, OWNER] if one.by == OWNER else names)
+    packed = rows.select(*columns, _target(F.col(one.by), partitions).alias(TARGET))
+    return packed.mapInArrow(packer(_CARRIED + each.name), PACKED)
+
+
+def _owned(rows: DataFrame, links: DataFrame | None) -> DataFrame:
+    return rows if links is None else owned_events(rows, links)
+
+
 def _target(key: Column, partitions: int) -> Column:
     return F.pmod(F.xxhash64(key), F.lit(partitions)).cast("int")
 
@@ -124,7 +147,7 @@ def _worker(
         there = unpacked(batches)
         if _ROWS not in there:
             return
-        rows = _with_values(one, there.get(_EVENTS, one.schema.empty_table()), there[_ROWS])
+        rows = _with_values(one, there)
         if following is None:
             yield from rows.select([ROW_ID, *outputs]).to_batches()
         else:
@@ -133,18 +156,31 @@ def _worker(
     return work
 
 
-def _with_values(one: Pass, events: pa.Table, rows: pa.Table) -> pa.Table:
-    spine = rows
+def _with_values(one: Pass, there: Mapping[str, pa.Table]) -> pa.Table:
+    rows = spine = there[_ROWS]
+    events = _of_owner(there.get(_EVENTS, one.schema.empty_table()))
     if one.by == OWNER:
-        events = events.drop_columns([_VISITOR]).rename_columns({OWNER: _VISITOR})
         moments = pc.multiply(rows["seen_at"], 2)
-        spine = rows.drop_columns([_VISITOR, "seen_at"]).rename_columns({OWNER: _VISITOR})
+        spine = _of_owner(rows.drop_columns(["seen_at"]))
         spine = spine.append_column("seen_at", moments)
     for each in one.sets:
-        values = values_at(each, events.select([*each.reads, "visible_at"]), spine)
+        carried = there.get(_CARRIED + each.name)
+        values = values_at(
+            each,
+            events.select([*each.reads, "visible_at"]),
+            spine,
+            None if carried is None else _of_owner(carried),
+        )
         for name in values.column_names:
             rows = rows.append_column(f"{each.name}__{name}", values[name])
     return rows
+
+
+def _of_owner(rows: pa.Table) -> pa.Table:
+    """Rows that have an owner, as those of a visitor of that name."""
+    if OWNER not in rows.column_names:
+        return rows
+    return rows.drop_columns([_VISITOR]).rename_columns({OWNER: _VISITOR})
 
 
 def _outputs(sets: Sequence[FeatureSet]) -> list[pa.Field]:
