@@ -8,10 +8,13 @@ import pytest
 from nbclient import NotebookClient
 
 from pipelines.connectors.lake_reader import LakeReader
+from pipelines.connectors.names import Names
 from pipelines.gold.attribution.fitted import all_fitted
 from pipelines.gold.attribution.models import all_models
 from pipelines.gold.features.sets import all_sets
+from pipelines.gold.problems import all_problems
 from tests.conftest import DOWNLOADS
+from tests.training.lake_examples import add_examples
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -107,3 +110,14 @@ def test_features_are_served_as_history_says(tiny_lake, served_lake, tmp_path, m
     assert compared > 500
     assert differences == 0
     assert float(re.findall(r"([\d.]+)% of rows differ in some feature", text)[0]) > 0
+
+
+def test_models_are_fitted_and_judged(tmp_path, monkeypatch):
+    names = Names.of(var_dir=tmp_path / "var", lake=None)
+    add_examples(names, all_problems()["checkout_purchase"], first=0, count=1_500)
+    notebook = executed(FOLDER / "04_models.ipynb", project=tmp_path, monkeypatch=monkeypatch)
+    text = shown(notebook)
+    assert "0 contests" in text
+    assert "checkout_purchase: version 1 of gold.labelled_examples" in text
+    assert re.search(r"average_precision +0\.[6-9]", text)
+    assert "mlflow is not running" in text
