@@ -110,4 +110,5 @@ def summary(problem: Problem, held: Held) -> dict[str, Any]:
             for line in ruling.lines
             if line.average_precision
         },
+        "not_judged": {line.name: line.reason for line in ruling.lines if not line.average_precision},
     }

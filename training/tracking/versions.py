@@ -22,6 +22,8 @@ from pipelines.gold.problem_features import set_versions
 from pipelines.gold.problems.problem import Problem
 
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
+_LONGEST = 5_000
+"""Characters of a description that MLflow's databases hold; the whole card is a file of the run."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,15 @@ def register(client: MlflowClient, new: NewVersion, *, experiment: str, run: str
         run_id=run,
         model_id=model.model_id,
         tags=new.tags,
-        description=new.card,
+        description=_short(new.card),
         await_creation_for=0,
     )
     return int(version.version), model.model_id
+
+
+def _short(card: str) -> str:
+    """Whole lines of it, as many as a description holds."""
+    return card if len(card) <= _LONGEST else card[:_LONGEST].rpartition("\n")[0]
 
 
 def _write(folder: Path, file: ModelFile, *, run: str, model_id: str) -> None:

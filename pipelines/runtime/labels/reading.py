@@ -40,7 +40,7 @@ class Read(NamedTuple):
 
 def has_examples(names: Names) -> bool:
     """Whether there is a table of examples yet."""
-    return DeltaTable.is_deltatable(names.table(LABELLED_EXAMPLES.name))
+    return bool(DeltaTable.is_deltatable(names.table(LABELLED_EXAMPLES.name)))
 
 
 def read_examples(

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,13 @@ def test_a_version_says_what_it_is_and_loads_as_it_was(server, registry):
     file = registry.load(found)
     assert file == files()[0]
     assert OnnxModel(file).probabilities(np.zeros((1, len(FEATURES)), np.float32)).shape == (1,)
+
+
+def test_a_description_holds_whole_lines_of_a_long_card(server):
+    one = replace(contestant("tree"), card="\n".join(["# tree", "x" * 4_000, "y" * 4_000]))
+    version = str(record_contest(server, record(one)).versions["tree"])
+    described = server.client.get_model_version(f"clicklake-{NAME}", version).description
+    assert described == "# tree\n" + "x" * 4_000
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "features.json"])
