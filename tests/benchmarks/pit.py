@@ -94,6 +94,16 @@ def measure(
     return {"rows": rows, **{name: min(of) for name, of in found.items()}}
 
 
+def alone(spark: SparkSession, folder: Path, *, events: int) -> float:
+    """Seconds of clicklake on a file of so many events, once."""
+    file = folder / "large.parquet"
+    write_events(file, events=events, hot=0, seed=11)
+    took = run_clicklake(spark, file, folder / "clicklake", count=events)
+    tell(f"{events:,} events: clicklake {took:.1f} s")
+    file.unlink()
+    return took
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -101,6 +111,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--duckdb-memory", default="12GB")
     parser.add_argument("--no-hot", action="store_true", help="without the run with hot keys")
+    parser.add_argument(
+        "--large", type=int, default=0, metavar="N", help="clicklake alone on N events, too, such as 50000000"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="clicklake-bench-") as name:
         folder = Path(name)
@@ -120,6 +133,9 @@ def main() -> None:
         if not options.no_hot:
             hot = measure(spark, folder, events=options.events, hot=_HOT, **sizes)
             figures["hot_key_ratio"] = round(hot["clicklake"] / plain["clicklake"], 2)
+        if options.large:
+            figures["large_events"] = options.large
+            figures["large_ratio"] = round(alone(spark, folder, events=options.large) / plain["clicklake"], 2)
         spark.stop()
     sys.stdout.write(json.dumps(figures) + "\n")
 
