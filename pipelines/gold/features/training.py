@@ -83,7 +83,7 @@ def training_values(
         owned = links if one.by == OWNER else None
         met = _packed_events(_owned(events, owned), one, partitions).unionByName(packed)
         for each in one.sets if carried else ():
-            rows = _owned(carried[each.name], None if owned is None else owned.limit(0))
+            rows = _owned(carried[each.name], owned)
             met = met.unionByName(_packed_carried(rows, one, each, partitions))
         schema = PACKED if following else _schema(spine, sets)
         worker = _worker(one, following, [field.name for field in _outputs(sets)])
