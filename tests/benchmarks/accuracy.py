@@ -27,6 +27,7 @@ from pipelines.contracts.delivery import Delivery
 from pipelines.gold.problems import all_problems
 from pipelines.runtime.contests import last_judged
 from pipelines.runtime.embedded import Endpoints
+from pipelines.runtime.feeds.arrival_times import with_arrivals
 from pipelines.runtime.feeds.sending import send_to_kafka
 from pipelines.simulator import ShopConfig, Simulation
 from pipelines.simulator.truth import CheckoutTruth, TruthRow
@@ -107,7 +108,7 @@ def fill(bench: Bench, services: Endpoints, *, events: int, seed: int) -> Truth:
         seed=seed, rate=_RATE, start=start, max_records=events, users=20_000, late_share=0.05,
         duplicate_share=0.02, broken_share=0.01, avro_share=0.0, horizon_seconds=None,
     )  # fmt: skip
-    deliveries = Simulation(config, on_truth=truth.note).deliveries()
+    deliveries = with_arrivals(Simulation(config, on_truth=truth.note).deliveries(), start=start)
     send(bench, services, islice(deliveries, int(events * _HISTORY)))
     run(bench, "load_history")
     with streams(bench):
@@ -161,17 +162,13 @@ def beside_truth(bench: Bench, truth: Truth) -> dict[str, Any]:
 
 
 def late_decisions(bench: Bench) -> set[str]:
-    """The checkouts that reached the broker out of the order in which they occurred, by a second and more."""
+    """The checkouts that came in a second and more after they occurred."""
     return {row["event_id"] for row in LakeReader(bench.names).rows(_LATE)}
 
 
 _LATE = f"""
-select event_id from (
-    select event_id, event_type, occurred_at,
-        max(occurred_at) over (partition by topic, partition order by "offset") as newest
-    from silver.events
-)
-where event_type = 'checkout_start' and newest - occurred_at > interval {_PUNCTUAL_MICROS} microseconds
+select event_id from silver.events
+where event_type = 'checkout_start' and known_at - occurred_at > interval {_PUNCTUAL_MICROS} microseconds
 """
 
 

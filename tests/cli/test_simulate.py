@@ -45,6 +45,7 @@ def test_file_and_truth_are_reproducible_and_agree_with_the_report(tmp_path: Pat
     sent = Counter(line["topic"] for line in _lines(tmp_path / "0.jsonl"))
     assert report["acked"] == report["sent_by_topic"] == dict(sent)
     assert sent["clicks"] + sent["orders"] == 4000
+    assert all("clicklake-known-at" in str(line["headers"]) for line in _lines(tmp_path / "0.jsonl"))
     truth = _lines(tmp_path / "0.truth")
     assert {row["kind"] for row in truth} == {"record", "checkout", "order", "impression"}
     fates = Counter(row["fate"] for row in truth if row["kind"] == "record")
@@ -63,6 +64,7 @@ def test_at_speed_1_events_happen_at_the_wall_clock(tmp_path: Path) -> None:
     times = [c["occurred_at"] / 1000 for c in clicks if isinstance(c.get("occurred_at"), int)]
     recent = [at for at in times if at > 1_700_000_000 and at < 10_000_000_000]
     assert 3.0 <= report["elapsed_seconds"] < 4
+    assert not any("headers" in line for line in _lines(tmp_path / "o.jsonl") if _whole(line))
     assert len(recent) > 3
     assert min(recent) >= before
     assert max(recent) <= time.time()

@@ -14,7 +14,7 @@ from training.splitting import Split, split_at
 
 @dataclass(frozen=True)
 class Cut:
-    """How a block is cut: the next `size` decisions after `since`, and the `learn_from` before them.
+    """How a block is cut: the next `size` decisions after `since`, and the `learn_from` before them whose outcome is known.
 
     `gap_seconds`: the horizon; decisions whose outcome could still come in the block are not learnt from.
     """
@@ -52,10 +52,10 @@ class Block:
 def missing_decisions(examples: Examples, cut: Cut) -> int:
     """How many decisions are still to come before the next block is whole: 0 when it is.
 
-    Without a mark the first block is only learnt from, so the first contest takes two.
+    Without a mark the first block is only learnt from, and the one that judges begins where all of its
+    outcomes are known: a gap later.
     """
-    wanted = cut.size if cut.since else 2 * cut.size
-    return max(0, wanted - decisions_after(examples, cut.since))
+    return max(0, _first_judged(examples, cut) + cut.size - decisions_after(examples, cut.since))
 
 
 def decisions_after(examples: Examples, since: Mark | None) -> int:
@@ -70,14 +70,24 @@ def next_block(examples: Examples, cut: Cut) -> Block | None:
     """
     if missing_decisions(examples, cut):
         return None
-    rows = np.flatnonzero(_after(examples, cut.since))
-    judged = rows[: cut.size] if cut.since else rows[cut.size : 2 * cut.size]
+    begin = _first_judged(examples, cut)
+    judged = np.flatnonzero(_after(examples, cut.since))[begin : begin + cut.size]
     first, last = judged[0], judged[-1]
     boundary = int(examples.decided_at[first])
-    before = np.flatnonzero(examples.decided_at[:first] < boundary)[-cut.learn_from :]
+    before = np.flatnonzero(examples.decided_at[:first] < boundary)
+    known = examples.decided_at[before] + round(cut.gap_seconds * 1e6) <= boundary
+    before = before[max(0, int(known.sum()) - cut.learn_from) :]
     chosen = examples.take(np.concatenate([before, judged]))
     split = split_at(chosen, boundary=boundary, gap_seconds=cut.gap_seconds)
     return Block(split, Mark(int(examples.decided_at[last]), str(examples.row_ids[last])), len(judged), cut)
+
+
+def _first_judged(examples: Examples, cut: Cut) -> int:
+    """How many decisions after the mark are passed over."""
+    if cut.since or len(examples) < cut.size:
+        return 0 if cut.since else cut.size
+    known_at = examples.decided_at[cut.size - 1] + round(cut.gap_seconds * 1e6)
+    return max(cut.size, int(np.searchsorted(examples.decided_at, known_at)))
 
 
 def _after(examples: Examples, since: Mark | None) -> npt.NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from pipelines.contracts.delivery import RecordSink
 from pipelines.contracts.fields import MICROS_PER_SECOND, Invalid, read_time
 from pipelines.errors import SettingsError
 from pipelines.runtime.embedded import endpoints
+from pipelines.runtime.feeds.arrival_times import with_arrivals
 from pipelines.runtime.feeds.feed import FeedReport, feed
 from pipelines.settings import Settings
 from pipelines.simulator import ShopConfig, Simulation, TruthSummary
@@ -115,7 +116,10 @@ def run_simulation(
         on_truth = None if plan.truth is None else open_things.enter_context(LineFile(plan.truth)).write
         config = plan.config(settings, now=time.time_ns() // 1_000)
         simulation = Simulation(config, on_truth=on_truth)
-        fed = feed(simulation.deliveries(), sink, speed=plan.speed, stop=stop, progress=progress)
+        deliveries = simulation.deliveries()
+        if plan.speed != 1:
+            deliveries = with_arrivals(deliveries, start=config.start)
+        fed = feed(deliveries, sink, speed=plan.speed, stop=stop, progress=progress)
     return SimulationReport(fed=fed, truth=simulation.truth)
 
 

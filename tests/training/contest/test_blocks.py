@@ -41,9 +41,18 @@ def test_the_first_contest_takes_two_blocks_the_next_one_more():
 
 
 def test_decisions_whose_outcome_may_fall_into_the_block_are_not_learnt_from():
-    found = next_block(examples(range(8)), Cut(4, None, 10, 2))
+    found = next_block(examples(range(8)), Cut(4, Mark(3 * SECOND, "r0003"), 10, 2))
     assert list(found.split.train.row_ids) == ["r0000", "r0001", "r0002"]
     assert found.split.left_out["gap"] == 1
+
+
+def test_the_first_block_judges_once_all_that_is_learnt_from_is_known():
+    rows = examples(range(12))
+    assert missing_decisions(examples(range(8)), Cut(4, None, 10, 3)) == 2
+    found = next_block(rows, Cut(4, None, 10, 3))
+    assert list(found.split.train.row_ids) == ["r0000", "r0001", "r0002", "r0003"]
+    assert list(found.split.validation.row_ids) == ["r0006", "r0007", "r0008", "r0009"]
+    assert found.split.left_out["gap"] == 2
 
 
 @given(
@@ -65,8 +74,8 @@ def test_blocks_follow_each_other_and_see_no_future(times, size, learn_from, gap
         assert judged[-1] == block.until
         since = block.until
     assert judged == sorted(set(judged))
-    if judged:
-        skipped = missing_decisions(rows, Cut(size, since, 0, 0))
-        assert len(rows) == size + len(judged) + size - skipped
-    else:
-        assert len(rows) < 2 * size
+    missing = missing_decisions(rows, Cut(size, since, learn_from, gap))
+    assert missing > 0
+    if since is not None:
+        later = sum(Mark(*one) > since for one in zip(rows.decided_at, rows.row_ids, strict=True))
+        assert later == size - missing
