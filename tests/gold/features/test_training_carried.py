@@ -1,5 +1,7 @@
 """Training values of partials and the events since are those of all events, also by user."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -9,14 +11,16 @@ from pyspark.sql import functions as F
 
 from pipelines.errors import SettingsError
 from pipelines.gold.features.event import EVENT
-from pipelines.gold.features.feature_set import FeatureSet
+from pipelines.gold.features.feature_set import FeatureSet, Ttl
 from pipelines.gold.features.partials import partials_of
 from pipelines.gold.features.training import training_values
-from tests.gold.features.shop import BEGIN, DAY, events
-from tests.gold.features.test_training import PERSON, SETS, Row, Shop, linked, spine_rows
+from tests.gold.features.shop import BEGIN, DAY, EVERYTHING, events
+from tests.gold.features.test_training import PERSON, PRODUCT, Row, Shop, linked, spine_rows
 
 pytestmark = pytest.mark.spark
 BOUND = BEGIN + 4 * DAY
+SETS = tuple(replace(one, ttl=Ttl(days=30)) for one in (EVERYTHING, PRODUCT, PERSON))
+"""So long that what lies before the bound still counts."""
 
 
 @pytest.fixture(scope="module")
