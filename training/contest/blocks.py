@@ -14,7 +14,7 @@ from training.splitting import Split, split_at
 
 @dataclass(frozen=True)
 class Cut:
-    """How a block is cut: the next `size` decisions after `since`, and the `learn_from` before them whose outcome is known.
+    """How a block is cut: the next `size` decisions after `since`, and `learn_from` known ones before them.
 
     `gap_seconds`: the horizon; decisions whose outcome could still come in the block are not learnt from.
     """
