@@ -81,7 +81,7 @@ def _cut(examples: Examples, problem: Problem, rules: Models, since: Mark | None
     size = rules.block_decisions
     if at_once:
         there = decisions_after(examples, since) // (1 if since else 2)
-        size = max(min(size, there), 2 * problem.gates.least_rows)
+        size = max(min(size, there), problem.gates.least_rows)
     return Cut(size, since, rules.learn_blocks * rules.block_decisions, problem.horizon_seconds)
 
 

@@ -1,9 +1,7 @@
 """Contest after contest from the lake's examples, what they leave behind, and what reopens them."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -86,13 +84,11 @@ def test_for_an_alert_what_has_come_is_enough(site):
     assert isinstance(waits, Waits)
 
 
-def test_the_rows_of_a_contest_are_had_again_bit_for_bit(site, registry, server, tmp_path):
+def test_the_rows_of_a_contest_are_had_again_bit_for_bit(site, registry):
     add_examples(site.names, PROBLEM, first=0, count=2 * SIZE)
-    (held, _) = contests(site)
+    contests(site)
     add_examples(site.names, PROBLEM, first=2 * SIZE, count=500)
-    data = json.loads(
-        Path(server.client.download_artifacts(held.contest_id, "data.json", tmp_path)).read_text()
-    )
+    data = registry.data(PROBLEM.name)
     assert len(rebuilt(site.names, PROBLEM, data).split.validation) == SIZE
     with pytest.raises(LakeError, match="gives other rows for training"):
         rebuilt(site.names, PROBLEM, data | {"training": {"digest": "0" * 64}})

@@ -21,7 +21,7 @@ from pipelines.gold.problems.problem import Problem
 from pipelines.runtime.embedded.locks import held
 from training.tracking.reading import MISSING, Told, holder, models_of, require_expected, tell
 from training.tracking.registered import ENTERED, RegisteredModel, Story
-from training.tracking.runs import RULING_FILE
+from training.tracking.runs import DATA_FILE, RULING_FILE
 from training.tracking.server import Server
 
 _LOCK_SECONDS = 60.0
@@ -150,18 +150,38 @@ class Registry:
         newest = born if model.newest_contest == model.contest else self._ruling(model.newest_contest)
         return Story(model, born, newest)
 
+    def data(self, problem: str, version: int | None = None) -> Mapping[str, Any]:
+        """What was noted of the rows that a version, else the champion, was made and judged by.
+
+        Raises `SettingsError` for a version that no contest made.
+        """
+        model = self.champion(problem) if version is None else self.model(problem, version)
+        told = self._told(model.contest, DATA_FILE) if model else None
+        if told is None:
+            raise SettingsError(f"{problem}: no contest noted the data of {version or 'a champion'}.")
+        return told
+
     def _ruling(self, run: str | None) -> Mapping[str, Any] | None:
+        told = self._told(run, RULING_FILE)
+        if told is None:
+            return None
+        with self._server.answering("name a contest") as client:
+            name = client.get_run(run).info.run_name
+        return {"contest": name, "run": run, **told}
+
+    def _told(self, run: str | None, file: str) -> Mapping[str, Any] | None:
+        """A JSON file of a contest's run; None where there is no such contest, or its run was deleted."""
         if run is None:
             return None
-        with self._server.answering("give a ruling") as client, tempfile.TemporaryDirectory() as folder:
+        with self._server.answering(f"give {file}") as client, tempfile.TemporaryDirectory() as folder:
             try:
-                told = json.loads(Path(client.download_artifacts(run, RULING_FILE, folder)).read_text())
+                path = client.download_artifacts(run, file, folder)
             except MlflowException as error:
                 if error.error_code != MISSING:
                     raise
-                return None  # the contest's run was deleted
-            name = client.get_run(run).info.run_name
-        return {"contest": name, "run": run, **told}
+                return None
+            found: Mapping[str, Any] = json.loads(Path(path).read_text())
+        return found
 
     def _require_fit(self, problem: Problem, model: RegisteredModel) -> None:
         """The problem and the sets that it looks at mean the same as when the model was made."""

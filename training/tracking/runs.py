@@ -23,6 +23,7 @@ from training.tracking.versions import NewVersion, register
 
 AVERAGE_PRECISION = "average_precision"
 RULING_FILE = "ruling.json"
+DATA_FILE = "data.json"
 _PARENT, _NOTE, _DIGEST = "mlflow.parentRunId", "mlflow.note.content", 36
 
 
@@ -78,7 +79,7 @@ def record_contest(server: Server, record: ContestRecord) -> Recorded:
         with ended(client, run):
             _describe(client, run, {"data": record.data}, record.figures)
             client.log_inputs(run, list(_datasets(record)))
-            client.log_dict(run, dict(record.data), "data.json")
+            client.log_dict(run, dict(record.data), DATA_FILE)
             versions = {
                 one.name: _record_contestant(client, record, one, experiment=experiment, parent=run)
                 for one in record.contestants

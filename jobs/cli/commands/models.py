@@ -2,20 +2,20 @@
 
 import getpass
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from jobs.cli.main import Invocation
+from jobs.cli.model_tables import model_row, show_story
 from jobs.cli.tables import show_table
 from pipelines.connectors.names import Names
 from pipelines.errors import SettingsError
 from pipelines.gold.problems import all_problems
 from pipelines.gold.problems.problem import Problem
 from pipelines.runtime.embedded import mlflow_endpoint
-from training.tracking.registered import Event, RegisteredModel, Story
+from training.tracking.registered import RegisteredModel
 
 if TYPE_CHECKING:
     from training.tracking.registry import Registry
@@ -97,7 +97,25 @@ def why(invocation: Invocation, version: int | None, problem: str, as_json: bool
         told = {"model": story.model.as_data(), "born": story.born, "newest": story.newest}
         click.echo(json.dumps(told))
         return
-    _show_story(story)
+    show_story(story)
+
+
+@command.command()
+@click.argument("version", type=click.IntRange(min=1), required=False)
+@_problem
+@click.pass_obj
+def data(invocation: Invocation, version: int | None, problem: str) -> None:
+    """Cut the rows of a version's contest, else the champion's, again, and prove that they are the same."""
+    from training.rebuilding import rebuilt  # noqa: PLC0415 - seconds to import
+
+    found = _named(problem)
+    noted = _registry(invocation).data(problem, version)
+    block = rebuilt(_names(invocation), found, noted)
+    click.echo(
+        f"{problem}: version {noted['version']} of {noted['table']} gives the same rows again, bit for bit: "
+        f"{len(block.split.train):,} to learn from ({noted['training']['digest'][:12]}), "
+        f"{len(block.split.validation):,} to judge by ({noted['judging']['digest'][:12]})."
+    )
 
 
 @command.command()
@@ -135,71 +153,7 @@ def _list(invocation: Invocation, problem: str | None, *, as_json: bool) -> None
     if not models:
         click.echo("No models yet: the first contest makes some, and `clicklake models enter` takes yours.")
         return
-    show_table([_row(one) for one in models])
-
-
-def _row(one: RegisteredModel) -> dict[str, str]:
-    return {
-        "problem": one.problem,
-        "version": str(one.version),
-        "model": one.name,
-        "alias": ", ".join(one.aliases) or ("retired" if one.retired else ""),
-        "average precision": _interval(one.average_precision),
-        "threshold": f"{one.threshold:.3f}",
-        "source": one.source,
-        "made": f"{one.created_at:%Y-%m-%d %H:%M}",
-        "sha256": one.sha256[:12],
-    }
-
-
-def _interval(found: Mapping[str, float | None] | None, *, none: str = "not judged yet") -> str:
-    if found is None or found["value"] is None:
-        return none
-    limits = [found["low"], found["high"]]
-    shown = "" if None in limits else f" ({limits[0]:.3f} to {limits[1]:.3f})"
-    return f"{found['value']:.3f}{shown}"
-
-
-def _show_story(story: Story) -> None:
-    show_table([_row(story.model)])
-    if story.born is None:
-        click.echo("\nMade outside of contests.")
-    for title, ruling in _rulings(story):
-        click.echo(
-            f"\n{title} {ruling['contest']} (run {ruling['run']}), winner {ruling.get('winner') or 'none'}"
-        )
-        if ruling.get("reason"):
-            click.echo(ruling["reason"])
-        if ruling.get("lines"):
-            show_table([_line(line) for line in ruling["lines"]])
-    if story.model.events:
-        click.echo()
-        show_table([_event(one) for one in story.model.events])
-
-
-def _event(one: Event) -> dict[str, str]:
-    return {"at (UTC)": f"{one.at:%Y-%m-%d %H:%M:%S}", "what": one.what, "by": one.by, "reason": one.reason}
-
-
-def _rulings(story: Story) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    found = [] if story.born is None else [("Made in contest", story.born)]
-    if story.newest is not None and story.newest != story.born:
-        found.append(("Last judged in contest", story.newest))
-    return found
-
-
-def _line(line: Mapping[str, Any]) -> dict[str, str]:
-    """A contestant's line of a ruling."""
-    missed = [one["gate"] for one in line.get("gates", []) if not one["kept"]]
-    p = line.get("p_adjusted")
-    return {
-        "contestant": line["name"] + (" (champion)" if line.get("is_champion") else ""),
-        "average precision": _interval(line.get("average_precision"), none=""),
-        "difference": _interval(line.get("difference"), none=""),
-        "p": "" if p is None else f"{p:.2g}",
-        "gates": f"not kept: {', '.join(missed)}" if missed else "kept" if line.get("gates") else "",
-        "why": line.get("reason", ""),
-    }
+    show_table([model_row(one) for one in models])
 
 
 def _called(champion: RegisteredModel | None) -> str:

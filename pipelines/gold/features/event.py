@@ -69,7 +69,7 @@ def of_tables(rows: Mapping[str, DataFrame]) -> DataFrame:
 
 def between(events: DataFrame, *, since: Vector, until: Vector) -> DataFrame:
     """The events from the one vector of positions, which is included, to the other, which is not."""
-    return events.where(_below(until) & ~_below(since))
+    return events.where(below(until) & ~below(since))
 
 
 def of_row(table: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -98,7 +98,8 @@ def table_of(events: Iterable[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist([dict(one) for one in events], schema=EVENT)
 
 
-def _below(vector: Vector) -> Column:
+def below(vector: Vector) -> Column:
+    """Whether an event lies below the positions."""
     here = F.lit(False)
     for (topic, partition), offset in vector.items():
         place = (F.col("topic") == topic) & (F.col("partition") == partition)

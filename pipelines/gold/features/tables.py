@@ -41,6 +41,27 @@ def partials_table(feature_set: FeatureSet) -> TableSpec:
     )
 
 
+def carried_table(feature_set: FeatureSet) -> TableSpec:
+    """`gold.features_<set>_carried`: all that was known before a midnight, as partials."""
+    name = feature_set.entity.name
+    return TableSpec(
+        name=f"gold.features_{feature_set.name}_v{feature_set.version}_carried",
+        grain=f"One row per {name} and finest tile: what was known before the newest midnight carried to.",
+        keys=(*feature_set.keys, TILE),
+        columns=(
+            *(Column(key, STRING, f"of the {name}", nullable=False) for key in feature_set.keys),
+            Column(
+                TILE,
+                LONG,
+                "start of the finest tile, UTC microseconds; 0 without tiles, and where no window reaches",
+                nullable=False,
+            ),
+            *(column for part in feature_set.parts for column in _columns(part)),
+        ),
+        skipping=(feature_set.keys[0],),
+    )
+
+
 class Stamp(NamedTuple):
     """The batch that adds rows, what it covers, and whether that is exact."""
 

@@ -16,6 +16,7 @@ from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.sets import all_sets
 from pipelines.gold.features.training import ROW_ID, ROWS_A_PARTITION, training_values
 from pipelines.runtime.features.arrivals import check_arrivals
+from pipelines.runtime.features.carrying import Carried, carried
 from pipelines.runtime.marts import require_silver
 
 Clock = Literal["occurred", "known"]
@@ -48,15 +49,26 @@ def training_frame(
     require_silver(names)
     tables = {name: spark.read.format("delta").load(names.table(name)) for name in TABLES}
     events = of_tables(tables)
+    there: Carried | None = None
     if clock == "known":
         check_arrivals(events, rows)
+        there = _usable(spark, names, chosen, rows)
     if partitions is None:
         cores = spark.sparkContext.defaultParallelism
         count = sum(table.count() for table in tables.values())
         partitions = max(1, -(-count // (ROWS_A_PARTITION * cores))) * cores
-    visible = events.withColumn("visible_at", F.col(_VISIBLE[clock]))
+    left = events if there is None else there.left(events)
+    visible = left.withColumn("visible_at", F.col(_VISIBLE[clock]))
     links = _links(spark, names, clock) if any(one.entity.by_user for one in chosen) else None
-    return training_values(visible, rows, chosen, partitions=partitions, links=links)
+    carries = {} if there is None else {one.name: there.partials(spark, names, one) for one in chosen}
+    return training_values(visible, rows, chosen, partitions=partitions, links=links, carried=carries)
+
+
+def _usable(spark: SparkSession, names: Names, sets: Sequence[FeatureSet], rows: DataFrame) -> Carried | None:
+    """What is carried of the sets, where no row of the spine lies before it."""
+    found = carried(spark, names, sets)
+    first = rows.agg(F.min("seen_at")).first() if found else None
+    return found if found and first and first[0] is not None and first[0] >= found.midnight else None
 
 
 def _set(named: str | FeatureSet) -> FeatureSet:

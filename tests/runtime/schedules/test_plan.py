@@ -27,6 +27,7 @@ def test_the_schedules_of_the_settings_are_of_jobs_that_there_are():
     assert {one.job for one in plan} == {
         "build_examples",
         "build_marts",
+        "carry_features",
         "maintain_tables",
         "roll_up_features",
         "run_contest",
