@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 import yaml
@@ -173,6 +173,8 @@ def _explain(message: str, origin: Mapping[str, str]) -> str:
     if missing:
         key = f"{key}.{missing[1]}".lstrip(".")
         return f"{_source(key, origin)}: `{key}` is missing."
+    if what.startswith("Invalid enum value"):
+        what = f"{what}; it is one of {', '.join(_choices(key))}"
     return f"{_source(key, origin)}: `{key}`: {what[:1].lower()}{what[1:]}."
 
 
@@ -191,12 +193,25 @@ def _element(kind: Any) -> Any:
     return _element(inner[0]) if inner else kind
 
 
+def _fields(section: str) -> dict[str, Any]:
+    """The keys of a section and their types."""
+    found: Any = Settings
+    for part in filter(None, section.split(".")):
+        found = _element({f.name: f.type for f in msgspec.structs.fields(found)}.get(part))
+    return {f.name: f.type for f in msgspec.structs.fields(found)}
+
+
+def _choices(key: str) -> list[str]:
+    """The words that a key takes."""
+    section, _, name = key.rpartition(".")
+    kind = _fields(section)[name]
+    while get_origin(kind) is not Literal:
+        kind = get_args(kind)[0]
+    return [str(one) for one in get_args(kind)]
+
+
 def _suggestion(key: str) -> str:
-    parent, _, name = key.rpartition(".")
-    section: Any = Settings
-    for part in filter(None, parent.split(".")):
-        section = {f.name: f.type for f in msgspec.structs.fields(section)}.get(part)
-        section = _element(section)
-    names = [f.name for f in msgspec.structs.fields(section)]
+    section, _, name = key.rpartition(".")
+    names = list(_fields(section))
     near = get_close_matches(name, names, n=1)
     return f", did you mean `{near[0]}`?" if near else f"; known here: {', '.join(names)}."

@@ -20,7 +20,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "unknown key": ("kafka: {prot: 1}", "{file}: `kafka.prot` is not a setting, did you mean `port`?"),
     "nothing near": ("log: {zzz: 1}", "{file}: `log.zzz` is not a setting; known here: level, format."),
     "wrong type": ("kafka: {port: many}", "{file}: `kafka.port`: expected `int`, got `str`."),
-    "wrong word": ("log: {level: loud}", "{file}: `log.level`: invalid enum value 'loud'."),
+    "wrong word": (
+        "log: {level: loud}",
+        "{file}: `log.level`: invalid enum value 'loud'; it is one of debug, info, warning, error.",
+    ),
     "a value for a section": ("kafka: 9092", "{file}: `kafka`: expected `object`, got `int`."),
     "null where needed": ("var_dir: null", "{file}: `var_dir`: expected `str`, got `null`."),
     "missing in a list": ("bindings: [{topic: a}]", "{file}: `bindings.mapping` is missing."),
