@@ -111,8 +111,9 @@ def _show(
             )
     if comparison:
         click.echo(
-            f"\n{found[0].entry.name} would have brought {comparison.gain_minor / 100:,.2f} more than "
-            f"{found[1].entry.name} ({comparison.low / 100:,.2f} to {comparison.high / 100:,.2f}, "
+            f"\nWhat {found[0].entry.name} would have brought less what "
+            f"{found[1].entry.name} would: {comparison.gain_minor / 100:,.2f} "
+            f"({comparison.low / 100:,.2f} to {comparison.high / 100:,.2f}, "
             f"p {comparison.p:.3f})."
         )
 
