@@ -13,7 +13,7 @@ PANEL = Panel(
     columns=6,
     sql="""
 select
-    newest.problem || ' ' || bin.number as label,
+    bin.number || '. ' || newest.problem as label,
     share.name as series,
     share.value
 from (

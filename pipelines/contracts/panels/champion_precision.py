@@ -13,7 +13,7 @@ PANEL = Panel(
     columns=6,
     sql="""
 select
-    contests.judged_until as time,
+    contests.held_at as time,
     contests.problem || ' ' || bound.name as series,
     bound.value
 from dashboard.contests as contests
@@ -25,7 +25,7 @@ cross join lateral (
 ) as bound (name, value)
 where
     contests.decides and bound.value is not null
-    and contests.judged_until >= {since} and contests.judged_until < {until}
+    and contests.held_at >= {since} and contests.held_at < {until}
 order by 1, 2
 """,
 )
