@@ -19,16 +19,23 @@ _MARK = ("judged_until", "judged_until_row_id")
 
 
 def note_contest(names: Names, postgres: PostgresAddress, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add a contest's rows to the lake, then to Postgres. Raises `LakeError`, `ServiceError`."""
+    """Add a contest's rows to the lake, then to Postgres what the lake has and it has not.
+
+    Raises `LakeError`, and `ServiceError` where Postgres is away: it gets the rows with the next contest.
+    """
     path = names.table(CONTESTS.name)
     ensure_without_spark(CONTESTS, path)
     write_deltalake(path, pa.Table.from_pylist(list(rows), schema=arrow_schema(CONTESTS)), mode="append")
-    columns = CONTESTS.column_names
     with connect(postgres, application="contests") as connection, connection, connection.cursor() as cursor:
+        cursor.execute("select distinct contest_id from models.contests")
+        there = pa.array([contest for (contest,) in cursor], pa.string())
+        found = DeltaTable(path).to_pyarrow_table()
+        missing = found.filter(pc.invert(pc.is_in(found["contest_id"], there))).to_pylist()
+        columns = CONTESTS.column_names
         execute_values(
             cursor,
             f"insert into models.contests ({', '.join(columns)}) values %s on conflict do nothing",  # noqa: S608
-            [[row[name] for name in columns] for row in rows],
+            [[row[name] for name in columns] for row in missing],
         )
 
 

@@ -64,6 +64,7 @@ def test_every_whole_block_is_judged_by_once(site, registry, database):
     assert first.ruling.winner == "logistic"
     assert waits == Waits(SIZE - 200)
     assert contests(site) == [Waits(SIZE - 200)]
+    assert rows_of(database, "delete from models.contests returning 1")  # as if Postgres had been away
     add_examples(site.names, PROBLEM, first=2 * SIZE + 200, count=SIZE)
     second, waits = contests(site)
     assert isinstance(second, Held)
