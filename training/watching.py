@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipelines.contracts.clock import micros
 from pipelines.gold.problems.problem import Problem
-from pipelines.runtime.contests import judged_between, learnt_until
+from pipelines.runtime.contests import judged_between
 from pipelines.runtime.model_alerts import ModelAlert, note_alerts
 from training.contest.field import Absent, Entry, registered
-from training.contest.rows import micros
 from training.dataset import read_dataset
 from training.evaluation.drift import Alert, alerts, calibration, psi, psi_of_chance
 from training.evaluation.evaluate import scored_rows
@@ -57,9 +57,8 @@ def _looked_at(
     problem: Problem, site: Site, champion: RegisteredModel, entry: Entry, now: datetime
 ) -> tuple[list[ModelAlert], int]:
     """What has passed its limit, and of how many decisions that is said."""
-    learnt = learnt_until(site.names, problem.name, champion.version)
-    age = (now - (learnt or champion.created_at)).total_seconds()
     judged = judged_between(site.names, problem.name, champion.version)
+    age = (now - (judged[1] if judged else champion.created_at)).total_seconds()
     reference, current = _parts(problem, site, judged) if judged else (None, None)
     if reference is None or current is None or len(current) < problem.gates.least_rows:
         return _named(alerts(features={}, scores={}, age_seconds=age)), len(current) if current else 0

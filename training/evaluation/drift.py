@@ -127,7 +127,7 @@ def alerts(
     """An alert for all that has passed its limit, none where all holds.
 
     `features`: PSI by name; `features_limit`: what chance alone may reach (`psi_of_chance`). `scores`: by
-    metric, the interval at validation and the live one. `age_seconds`: since the model's last example.
+    metric, the interval at validation and the live one. `age_seconds`: since the last decision that judged.
     """
     found = _feature_alerts(features, max(limits.psi, features_limit))
     if calibrated is not None:
@@ -135,7 +135,7 @@ def alerts(
     found += [alert for name, (then, now) in scores.items() if (alert := _score_alert(name, then, now))]
     if age_seconds > limits.age_seconds:
         days, most = age_seconds / 86_400, limits.age_seconds / 86_400
-        message = f"The champion learned from rows up to {days:.1f} days ago; {most:.1f} are allowed."
+        message = f"The champion was last judged by decisions of {days:.1f} days ago; {most:.1f} are allowed."
         found.append(Alert("staleness", "champion", age_seconds, limits.age_seconds, message))
     return found
 
