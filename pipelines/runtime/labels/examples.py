@@ -40,7 +40,10 @@ def build_examples(
     for spec in (LABELS, LABELLED_EXAMPLES):
         ensure_table(spark, spec, names.table(spec.name))
     with held(names.var_dir / "run" / f"{BUILD_EXAMPLES}.lock", limit_seconds=1):
-        rows = _with_clock(spark, names, _wanted(spark, names, problems, anew=anew)).persist()
+        wanted = _wanted(spark, names, problems, anew=anew)
+        if not anew and wanted.isEmpty():
+            return {one.name: 0 for one in problems}
+        rows = _with_clock(spark, names, wanted).persist()
         try:
             counts = _counted(rows)
             if counts or anew:

@@ -9,7 +9,7 @@ commit. Until the stream has begun, it is kept from beginning, and the newest ev
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from pipelines.connectors.delta import ensure_table
 from pipelines.connectors.names import LABEL_DECISIONS, Names
+from pipelines.contracts.clock import moment
 from pipelines.contracts.labels import LABEL_KEY, LABELS
 from pipelines.errors import ServiceError
 from pipelines.gold.features.event import TABLES, of_tables
@@ -28,7 +29,6 @@ from pipelines.runtime.marts import require_silver
 from pipelines.runtime.streams.checkpoint import committed_batch, logged_watermark, planned_batch
 
 SETTLE_LABELS = "settle_labels"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROUNDING = timedelta(seconds=1)
 """Watermarks are whole milliseconds; how Spark rounds them shall not matter."""
 
@@ -53,7 +53,8 @@ def settle_labels(
         since = None if days is None else until - timedelta(days=days)
         events = _events(spark, names, since=since, until=until + longest)
         made = labels(events, problems, late_seconds=late_seconds).where(F.col("decided_at") < until)
-        counts = _add(made, spark.read.format("delta").load(names.table(LABELS.name)), names)
+        there = spark.read.format("delta").load(names.table(LABELS.name)).where(F.col("decided_at") < until)
+        counts = _add(made, there if since is None else there.where(F.col("decided_at") >= since), names)
     return {"until": until.isoformat(), **counts, "seconds": round(time.monotonic() - began, 1)}
 
 
@@ -85,7 +86,7 @@ def _keep_out(locks: ExitStack, stream: Path) -> bool:
 def _newest(spark: SparkSession, names: Names, *, late_seconds: int) -> datetime | None:
     events = spark.read.format("delta").load(names.table(TABLES[0]))
     found = events.agg(F.max(F.unix_micros("occurred_at"))).collect()[0][0]
-    return None if found is None else _EPOCH + timedelta(microseconds=found) - timedelta(seconds=late_seconds)
+    return None if found is None else moment(found) - timedelta(seconds=late_seconds)
 
 
 def _events(spark: SparkSession, names: Names, *, since: datetime | None, until: datetime) -> DataFrame:
