@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.contracts.clock import micros, moment
 from pipelines.errors import LakeError
 from pipelines.gold.problems.problem import Worth
 from training.contest.field import Entry
 from training.contest.paired import tested
-from training.contest.rows import moment
 from training.evaluation.evaluate import Evaluation, evaluate, group_numbers
 from training.evaluation.scored import resamples
 from training.examples import Examples, Floats
@@ -64,7 +64,7 @@ def seen_share(examples: Examples, learnt_until: datetime | None) -> float:
     """The share of these decisions that lie before the last one that a model learnt from."""
     if learnt_until is None or not len(examples):
         return 0.0
-    return float(np.mean(examples.decided_at <= int(learnt_until.timestamp() * 1e6)))
+    return float(np.mean(examples.decided_at <= micros(learnt_until)))
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,16 @@
 """How `clicklake features show` tells what is known of an entity."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobs.cli.queries import age
+from pipelines.contracts.clock import moment
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.windows import LIFETIME, MICROS
 from pipelines.runtime.features.known import About, Batch, Known
 
 Row = dict[str, Any]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALL_TIME = "all"
-
-
-def moment(micros: int) -> datetime:
-    """UTC microseconds as a time."""
-    return _EPOCH + timedelta(microseconds=micros)
-
-
-def micros(time: datetime) -> int:
-    """A time as UTC microseconds; one without a zone is UTC."""
-    zoned = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return (zoned - _EPOCH) // timedelta(microseconds=1)
 
 
 def as_data(asked: About, key: Sequence[str], known: Sequence[Known], at: int) -> Row:

@@ -2,11 +2,7 @@
 
 from typing import NamedTuple
 
-from pyspark.sql.types import DoubleType
-
-from pipelines.contracts.tables import INTEGER, LONG, STRING, TIMESTAMP, Column, TableSpec
-
-_DOUBLE = DoubleType()
+from pipelines.contracts.tables import DOUBLE, INTEGER, LONG, STRING, TIMESTAMP, Column, TableSpec
 
 OUTCOMES = ("promoted", "kept", "defended", "lost", "refused", "failed")
 """What became of a contestant. The champion `defended`, or `lost` to the one that was `promoted`; others
@@ -35,14 +31,14 @@ CONTESTS = TableSpec(
         Column("version", INTEGER, "of the registered model; null where none was made"),
         Column("outcome", STRING, ", ".join(OUTCOMES), nullable=False),
         Column("why", STRING, "one sentence for people", nullable=False),
-        Column("average_precision", _DOUBLE, "on the judging block"),
-        Column("average_precision_low", _DOUBLE, "lower bound of its interval"),
-        Column("average_precision_high", _DOUBLE, "upper bound of its interval"),
-        Column("difference", _DOUBLE, "average precision less the champion's"),
-        Column("p_value", _DOUBLE, "that it is no better, corrected for the number of challengers"),
-        Column("calibration_error", _DOUBLE, "mean |probability - frequency|"),
+        Column("average_precision", DOUBLE, "on the judging block"),
+        Column("average_precision_low", DOUBLE, "lower bound of its interval"),
+        Column("average_precision_high", DOUBLE, "upper bound of its interval"),
+        Column("difference", DOUBLE, "average precision less the champion's"),
+        Column("p_value", DOUBLE, "that it is no better, corrected for the number of challengers"),
+        Column("calibration_error", DOUBLE, "mean |probability - frequency|"),
         Column("calibration", STRING, "JSON array of [expected, observed, rows] by bins of equal weight"),
-        Column("row_micros", _DOUBLE, "median time of one row, microseconds"),
+        Column("row_micros", DOUBLE, "median time of one row, microseconds"),
         Column("train_rows", LONG, "decisions that challengers learnt from", nullable=False),
         Column("train_digest", STRING, "SHA-256 of those rows", nullable=False),
         Column("train_until", TIMESTAMP, "the last of them; null: there was none"),

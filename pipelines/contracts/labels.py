@@ -1,10 +1,9 @@
 """The gold tables that models learn from: what became of each decision, and what was known when it fell."""
 
-from pyspark.sql.types import DoubleType, MapType
+from pyspark.sql.types import MapType
 
-from pipelines.contracts.tables import INTEGER, LONG, STRING, TIMESTAMP, Column, TableSpec
+from pipelines.contracts.tables import DOUBLE, INTEGER, LONG, STRING, TIMESTAMP, Column, TableSpec
 
-_DOUBLE = DoubleType()
 _SLICES = MapType(STRING, STRING)
 
 LABEL_KEY = ("problem", "problem_version", "topic", "partition", "offset", "row_id")
@@ -57,12 +56,12 @@ LABELLED_EXAMPLES = TableSpec(
         Column("set_versions", MapType(STRING, INTEGER), "feature set and its version", nullable=False),
         Column(
             "features",
-            MapType(STRING, _DOUBLE),
+            MapType(STRING, DOUBLE),
             "`<set>__<feature>` and its value, flags as 0 and 1; one without a value is not there",
             nullable=False,
         ),
         Column("texts", _SLICES, "the same of features that are texts", nullable=False),
-        Column("propensity", _DOUBLE, "probability of the action that was taken; null: none was"),
+        Column("propensity", DOUBLE, "probability of the action that was taken; null: none was"),
     ),
     partitions=("problem",),
     skipping=("decided_at", "partition", "offset"),

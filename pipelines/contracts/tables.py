@@ -12,6 +12,7 @@ from pyspark.sql.types import (
     BooleanType,
     DataType,
     DateType,
+    DoubleType,
     IntegerType,
     LongType,
     StringType,
@@ -23,6 +24,7 @@ from pyspark.sql.types import (
 from pipelines.contracts.fields import Field, Kind
 
 STRING, LONG, INTEGER, BOOLEAN = StringType(), LongType(), IntegerType(), BooleanType()
+DOUBLE = DoubleType()
 TIMESTAMP, DATE, BINARY = TimestampType(), DateType(), BinaryType()
 HEADERS = ArrayType(StructType([StructField("key", STRING), StructField("value", BINARY)]))
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from click.testing import CliRunner
 
-from jobs.cli.known_entity import micros, moment
 from jobs.cli.main import cli
 from pipelines.connectors.lake_reader import LakeReader
 from pipelines.connectors.postgres import connect, migrate
+from pipelines.contracts.clock import micros, moment
 from pipelines.gold.features.event import table_of
 from pipelines.gold.features.partials import partials_of
 from pipelines.gold.features.scalar import merged, state_of, values

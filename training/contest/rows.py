@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from pipelines.contracts.clock import moment
 from pipelines.gold.problems.problem import Problem
 from training.contest.blocks import Block
 from training.contest.field import Entry
@@ -16,7 +17,6 @@ from training.evaluation.evaluate import Evaluation
 from training.examples import Examples, Floats
 from training.tracking.runs import Recorded
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _BINS = 10
 
 
@@ -83,16 +83,6 @@ def outcome(line: Line, ruling: Ruling) -> str:
     if line.average_precision is None:
         return "failed"
     return "lost" if all(gate.kept for gate in line.gates) else "refused"
-
-
-def moment(micros: int) -> datetime:
-    """UTC microseconds as a time."""
-    return _EPOCH + timedelta(microseconds=micros)
-
-
-def micros(at: datetime) -> int:
-    """A time as UTC microseconds."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def calibration_bins(examples: Examples, probabilities: Floats) -> list[list[float]]:

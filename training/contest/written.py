@@ -6,11 +6,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from pipelines.contracts.clock import moment
 from pipelines.contracts.labels import LABELLED_EXAMPLES
 from pipelines.gold.problem_features import feature_names, set_versions
 from pipelines.gold.problems.problem import Problem
 from training.contest.blocks import Block
-from training.contest.rows import Judged, moment
+from training.contest.rows import Judged
 from training.contest.ruling import Ruling
 from training.evaluation.drift import Limits, psi
 from training.examples import Examples

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import click
 from jobs.cli.main import Invocation
 from jobs.cli.tables import show_table
 from pipelines.connectors.names import Names
+from pipelines.contracts.clock import micros
 from pipelines.errors import ModelError, SettingsError
 from pipelines.gold.problems import all_problems
 from pipelines.gold.problems.problem import Problem
@@ -45,11 +46,11 @@ def command(
     from training.backtest import compared, decisions  # noqa: PLC0415 - seconds to import
 
     problem, version = _named(named)
-    if _micros(since) >= _micros(until):
+    if micros(since) >= micros(until):
         raise SettingsError(f"backtest: --from {since} must lie before --to {until}.")
     if out is not None and not out.absolute().parent.is_dir():
         raise SettingsError(f"backtest: the folder of --out {out} is not there.")
-    examples, found = _tested(invocation, problem, [version, against], _micros(since), _micros(until))
+    examples, found = _tested(invocation, problem, [version, against], micros(since), micros(until))
     one, *others = found
     comparison = compared(examples, one, others[0], worth=problem.worth, seed=_SEED) if others else None
     if out is not None:
@@ -140,7 +141,3 @@ def _named(model: str) -> tuple[Problem, str]:
     raise SettingsError(
         f"backtest: --model {model} is not PROBLEM/VERSION or PROBLEM@ALIAS; problems: {', '.join(problems)}."
     )
-
-
-def _micros(at: datetime) -> int:
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e6)

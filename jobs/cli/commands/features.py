@@ -9,13 +9,14 @@ import click
 import msgspec
 import psycopg2
 
-from jobs.cli.known_entity import as_data, batch_as_data, heading, micros, moment, rows_of, source
+from jobs.cli.known_entity import as_data, batch_as_data, heading, rows_of, source
 from jobs.cli.main import Invocation
 from jobs.cli.queries import age
 from jobs.cli.tables import show_markdown, show_table
 from pipelines.connectors.lake_reader import LakeReader
 from pipelines.connectors.names import Names
 from pipelines.connectors.postgres import PostgresAddress
+from pipelines.contracts.clock import micros, moment
 from pipelines.errors import ClicklakeError, LakeError, ServiceError, SettingsError
 from pipelines.gold.features.describing import columns_of, described, summary
 from pipelines.gold.features.feature_set import FeatureSet

@@ -13,12 +13,12 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
+from pipelines.contracts.clock import micros, minute_of, moment
 from pipelines.contracts.positions import Vector
 from pipelines.gold.attribution.fits import Fit
 from pipelines.gold.attribution.shares import Shares, shares_of
 from pipelines.gold.attribution.standing import Earned, OrderMessage, Standing, standing_of
 from pipelines.gold.attribution.touches import Touch, path_to
-from pipelines.runtime.attribution.clock import micros, minute_of, moment
 from pipelines.runtime.attribution.crediting import (
     credit_rows,
     newest_fits,

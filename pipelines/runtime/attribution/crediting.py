@@ -7,11 +7,11 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from pipelines.contracts.clock import minute_of, moment
 from pipelines.gold.attribution.fits import Fit
 from pipelines.gold.attribution.money import credits_in_money
 from pipelines.gold.attribution.shares import Shares
 from pipelines.gold.attribution.standing import Earned, Standing
-from pipelines.runtime.attribution.clock import minute_of, moment
 
 CREDIT_COLUMNS = (
     *("order_id", "look_back_seconds", "model", "source", "share_micros", "revenue_minor"),

@@ -6,9 +6,9 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
+from pipelines.contracts.clock import micros, moment
 from pipelines.gold.attribution.amounts import Line
 from pipelines.gold.attribution.standing import Buyer, OrderMessage, Position
-from pipelines.runtime.attribution.clock import micros, moment
 from pipelines.runtime.attribution.versions import ProductThen, buyers_at, products_at
 
 _SAID = ("user_id", "status", "failure_reason", "payment_method", "currency", "shipping_minor", "discount_bp")

@@ -12,6 +12,7 @@ from pipelines.connectors.kafka_reader import records_between
 from pipelines.connectors.ledger import Entry, newest_entry
 from pipelines.connectors.names import ATTRIBUTE_ORDERS, Names
 from pipelines.connectors.postgres import PostgresAddress, connect
+from pipelines.contracts.clock import micros, minute_of
 from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.parsing import RawRecord, Reject
 from pipelines.errors import LakeError
@@ -19,7 +20,6 @@ from pipelines.gold.attribution.models import all_models
 from pipelines.gold.attribution.oracle import AttributionOracle
 from pipelines.gold.attribution.touches import MICROS
 from pipelines.runtime.attribution.arrivals import Arrived, Cuts, cuts_of, late_orders
-from pipelines.runtime.attribution.clock import micros, minute_of
 from pipelines.runtime.attribution.stored import BOOK, Row, differences, stored_rows
 from pipelines.runtime.attribution.truth_check import TruthResult, compare_with_truth
 from pipelines.silver.oracle import Oracle

@@ -7,8 +7,8 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
+from pipelines.contracts.clock import minute_of, moment
 from pipelines.gold.attribution.standing import Standing
-from pipelines.runtime.attribution.clock import minute_of, moment
 
 _STANDING = (
     *("order_id", "visitor_id", "user_id", "ordered_at", "ordered_minute", "status", "is_paid"),

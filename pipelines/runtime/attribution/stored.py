@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from pipelines.runtime.attribution.clock import micros
+from pipelines.contracts.clock import micros
 from pipelines.runtime.attribution.minutes import PER_MINUTE
 
 Row = dict[str, Any]

@@ -9,8 +9,8 @@ import pyarrow as pa
 from pipelines.connectors.kafka_topic import Message
 from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.attribution import CHECKOUTS, TOUCHPOINTS
+from pipelines.contracts.clock import moment
 from pipelines.gold.attribution.standing import OrderMessage
-from pipelines.runtime.attribution.clock import moment
 from pipelines.runtime.attribution.keeper import Written
 
 _SAID = ("order_id", "visitor_id", "event_id", "user_id", "status", "failure_reason", "payment_method")

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from pipelines.contracts.clock import micros, moment
 from pipelines.gold.attribution.standing import Position
 from pipelines.gold.attribution.touches import Touch
-from pipelines.runtime.attribution.clock import micros, moment
 
 _COLUMNS = (
     *("order_id", "visitor_id", "event_id", "topic", "partition", '"offset"'),

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from pipelines.contracts.clock import moment
 from pipelines.gold.attribution.standing import NOBODY, Buyer
-from pipelines.runtime.attribution.clock import moment
 
 _NEWEST = 'valid_from desc, topic desc, partition desc, "offset" desc'
 """The version that holds comes first; the rule of the view silver.users_periods."""

@@ -1,12 +1,12 @@
 """What was known of one entity at a moment gone by: recomputed from what silver had by then."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from pipelines.connectors.lake_reader import LakeReader
+from pipelines.contracts.clock import moment
 from pipelines.contracts.lake import IDENTITIES, silver_tables
 from pipelines.contracts.positions import Vector
 from pipelines.errors import LakeError
@@ -17,7 +17,6 @@ from pipelines.gold.features.scalar import Elements, State, Tile
 from pipelines.runtime.features.known import About, Known
 from pipelines.runtime.features.reading import USER, VISITOR
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("occurred_at", "ingested_at", "known_at")
 _OF_LINES = ("event_type", "status", "line_number", "unit_price_minor")
 _BELOW = '(topic = ? and partition = ? and "offset" < ?)'
@@ -62,7 +61,7 @@ def state_of_all(feature_set: FeatureSet, events: pa.Table) -> State:
 
 
 def _arrived(at: int) -> _Seen:
-    return _Seen("known_at < ?", [_EPOCH + timedelta(microseconds=at)])
+    return _Seen("known_at < ?", [moment(at)])
 
 
 def _covered(below: Vector) -> _Seen:

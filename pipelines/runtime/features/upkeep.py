@@ -12,6 +12,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pipelines.connectors.delta import coverages, ensure_table
 from pipelines.connectors.delta_replace import replace_days
 from pipelines.connectors.names import UPDATE_FEATURES, Names
+from pipelines.contracts.clock import micros
 from pipelines.contracts.positions import Coverage
 from pipelines.contracts.tables import TableSpec
 from pipelines.errors import LakeError
@@ -34,7 +35,6 @@ ROLL_UP_FEATURES = "roll_up_features"
 _DAY = DAY_SECONDS * MICROS
 _LATE_DAYS = 7
 """So long after the longest window tiles stay as fine as they are: events that come late find theirs."""
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def roll_up(
@@ -80,7 +80,7 @@ def write_latest(
     newest = partials.orderBy(F.desc(BATCH)).select(BATCH, POSITIONS).first()
     if newest is None:
         return 0
-    rows = _values(partials, feature_set, at=_micros(now), parts=parts).withColumns(
+    rows = _values(partials, feature_set, at=micros(now), parts=parts).withColumns(
         {"at": F.lit(now), BATCH: F.lit(newest[BATCH]).cast("long"), POSITIONS: F.lit(newest[POSITIONS])}
     )
     rows.select(*spec.column_names).write.format("delta").mode("overwrite").save(path)
@@ -94,7 +94,7 @@ def write_midnight(
     spec = snapshots_table(feature_set)
     path = names.table(spec.name)
     ensure_table(spark, spec, path)
-    midnight = _micros(datetime(day.year, day.month, day.day, tzinfo=UTC)) + _DAY
+    midnight = micros(datetime(day.year, day.month, day.day, tzinfo=UTC)) + _DAY
     partials = spark.read.format("delta").load(names.table(partials_table(feature_set).name))
     before = partials.where(F.col(TILE) < midnight)
     rows = _values(before, feature_set, at=midnight, parts=parts).withColumn("day", F.lit(day))
@@ -125,7 +125,7 @@ def _newest(spark: SparkSession, path: str) -> int:
 
 def _coarsened(feature_set: FeatureSet, now: datetime) -> Any:
     longest = max(window.seconds for window in feature_set.windows)
-    bound = _micros(now) - (longest + _LATE_DAYS * DAY_SECONDS) * MICROS
+    bound = micros(now) - (longest + _LATE_DAYS * DAY_SECONDS) * MICROS
     return F.when(F.col(TILE) < bound, F.floor(F.col(TILE) / _DAY) * _DAY).otherwise(F.col(TILE)).cast("long")
 
 
@@ -146,7 +146,3 @@ def _values(partials: DataFrame, feature_set: FeatureSet, *, at: int, parts: int
     spread = partials.select(*columns).repartition(parts, *feature_set.keys)
     made = spread.mapInArrow(apply, from_arrow_schema(empty.schema))
     return made.withColumn(LAST_EVENT, F.timestamp_micros(LAST_EVENT))
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)

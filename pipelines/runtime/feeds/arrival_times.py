@@ -1,12 +1,10 @@
 """When records would have arrived, told in their headers: for feeds that are quicker than what they tell."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 
+from pipelines.contracts.clock import moment
 from pipelines.contracts.delivery import Delivery
 from pipelines.contracts.parsing import KNOWN_AT_HEADER
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def with_arrivals(deliveries: Iterable[Delivery], *, start: int) -> Iterator[Delivery]:
@@ -19,5 +17,5 @@ def with_arrivals(deliveries: Iterable[Delivery], *, start: int) -> Iterator[Del
         if any(name == KNOWN_AT_HEADER for name, _ in one.headers):
             yield one
             continue
-        at = (_EPOCH + timedelta(microseconds=start + one.send_at)).isoformat(timespec="microseconds")
+        at = moment(start + one.send_at).isoformat(timespec="microseconds")
         yield one._replace(headers=(*one.headers, (KNOWN_AT_HEADER, at.encode())))

@@ -17,7 +17,7 @@ from pipelines.connectors.kafka_reader import records_between
 from pipelines.connectors.kafka_topic import BATCH_HEADER
 from pipelines.connectors.names import ATTRIBUTE_ORDERS, CHECKOUTS_TOPIC, Names
 from pipelines.connectors.postgres import connect
-from pipelines.runtime.attribution.clock import micros
+from pipelines.contracts.clock import micros
 from pipelines.runtime.attribution.oracle_check import AttributionResult, compare_attribution
 from pipelines.runtime.attribution.stored import differences, stored_rows
 from pipelines.runtime.failpoints import arm, fired

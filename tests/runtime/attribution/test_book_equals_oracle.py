@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pipelines.connectors.ledger import Entry
 from pipelines.connectors.names import ATTRIBUTE_ORDERS
 from pipelines.connectors.postgres import open_connection
+from pipelines.contracts.clock import moment
 from pipelines.gold.attribution.fits import Fit
 from pipelines.gold.attribution.oracle import AttributionOracle
 from pipelines.gold.attribution.touches import MICROS
-from pipelines.runtime.attribution.clock import moment
 from pipelines.runtime.attribution.keeper import BookKeeper
 from pipelines.runtime.attribution.stored import BOOK, differences, stored_rows
 from tests.runtime.attribution.shops import LOOK_BACK_SECONDS, Record, shops, taken_by_batch

@@ -8,12 +8,12 @@ import pytest
 from pipelines.connectors.ledger import Entry, newest_entry
 from pipelines.connectors.names import ATTRIBUTE_ORDERS
 from pipelines.connectors.postgres import open_connection
+from pipelines.contracts.clock import moment
 from pipelines.contracts.fields import MAX_ID_CHARACTERS, MAX_TEXT_CHARACTERS
 from pipelines.errors import LakeError, ServiceError
 from pipelines.gold.attribution.shares import Shares
 from pipelines.gold.attribution.touches import LONGEST_NAME, MICROS
 from pipelines.runtime.attribution.book import Taken, replace_shares, settle_orders
-from pipelines.runtime.attribution.clock import moment
 from pipelines.runtime.attribution.keeper import BookKeeper
 from pipelines.runtime.attribution.minutes import PER_MINUTE, recount
 from pipelines.runtime.attribution.stored import BOOK, stored_rows

@@ -7,12 +7,12 @@ from pipelines.connectors.delta_writer import DeltaWriter
 from pipelines.connectors.ledger import newest_entry
 from pipelines.connectors.names import ATTRIBUTE_ORDERS, CLEAN_SILVER, Names
 from pipelines.connectors.postgres import connect
+from pipelines.contracts.clock import micros
 from pipelines.contracts.lake import record_tables
 from pipelines.contracts.positions import Coverage
 from pipelines.errors import LakeError
 from pipelines.gold.attribution.fitted import all_fitted
 from pipelines.runtime.attribution.book import Taken, write_batch
-from pipelines.runtime.attribution.clock import micros
 from pipelines.runtime.attribution.settlement import settle_all
 from pipelines.settings import load_settings
 from tests.silver.lake_rows import arrow_rows, order_rows, second

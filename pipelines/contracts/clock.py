@@ -1,4 +1,4 @@
-"""Times between the stream, which counts UTC microseconds, and Postgres."""
+"""Times as UTC microseconds, which the lake counts, and as Python and Postgres have them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,8 +13,9 @@ def moment(micros: int) -> datetime:
 
 
 def micros(time: datetime) -> int:
-    """Microseconds since 1970."""
-    return (time - _EPOCH) // _MICRO
+    """Microseconds since 1970; a time without a zone is UTC."""
+    zoned = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return (zoned - _EPOCH) // _MICRO
 
 
 def minute_of(at: int) -> int:
