@@ -78,6 +78,11 @@ class Names:
         return self.var_dir / "run" / "registry.lock"
 
     @property
+    def champions(self) -> Path:
+        """The last good champion of each problem, for a scorer that starts while MLflow is away."""
+        return self.var_dir / "models"
+
+    @property
     def demo_truth(self) -> Path:
         """What the simulator of a demo knows of its orders."""
         return self.var_dir / "run" / "truth.jsonl"

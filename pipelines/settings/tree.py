@@ -9,6 +9,7 @@ import msgspec
 from pipelines.contracts.topics import all_topics
 from pipelines.settings.gold import Attribution, Features, Labels, Marts, Vip
 from pipelines.settings.models import Models
+from pipelines.settings.scorer import Scorer
 from pipelines.settings.sections import Count, Pace, Port, Secret, Section, Share
 
 SHORTEST_KEY = 16
@@ -181,6 +182,7 @@ class Settings(Section, frozen=True):
     labels: Labels
     marts: Marts
     models: Models
+    scorer: Scorer
     vip: Vip
     bindings: list[Binding]
     polls: list[Poll]
