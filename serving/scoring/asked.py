@@ -23,7 +23,7 @@ class Scorer(Protocol):
         ...
 
     def explain(self, decision_id: str) -> object | None:
-        """Why a decision was made, as msgspec encodes it; None unless it is one of the last ones made here."""
+        """Why a decision was made, as msgspec encodes it; None unless it is one of the last made here."""
         ...
 
 
