@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.contracts.clock import micros
+from pipelines.contracts.registered_model import RegisteredModel
 from pipelines.gold.problems.problem import Problem
 from pipelines.runtime.contests import judged_between
 from pipelines.runtime.model_alerts import ModelAlert, note_alerts
@@ -16,7 +17,6 @@ from training.evaluation.intervals import Interval, intervals
 from training.evaluation.metrics import METRICS
 from training.examples import Examples
 from training.retraining import Site
-from training.tracking.registered import RegisteredModel
 from training.tracking.registry import Registry
 from training.tracking.server import Server
 

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from jobs.cli.tables import show_table
-from training.tracking.registered import Event, RegisteredModel, Story
+from pipelines.contracts.registered_model import Event, RegisteredModel
+from training.tracking.story import Story
 
 
 def model_row(one: RegisteredModel) -> dict[str, str]:

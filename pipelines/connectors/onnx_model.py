@@ -1,12 +1,14 @@
 """Models as ONNX graphs, run by ONNX Runtime: the same way where they are judged and where they serve."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from pipelines.contracts.registered_model import RegisteredModel
 from pipelines.errors import ModelError
 
 
@@ -21,6 +23,24 @@ class ModelFile:
     def sha256(self) -> str:
         """What names these bytes."""
         return hashlib.sha256(self.onnx).hexdigest()
+
+
+def registered_file(model: RegisteredModel, *, graph: bytes, features: bytes) -> ModelFile:
+    """The file of a registered version, checked by its hashes before anything parses these bytes.
+
+    Raises `ModelError` where they are not those that were registered.
+    """
+    found = (hashlib.sha256(graph).hexdigest(), hashlib.sha256(features).hexdigest())
+    if found != (model.sha256, model.features_sha256):
+        raise ModelError(
+            f"{model.problem} v{model.version}: its file is not the one that was registered "
+            f"(SHA-256 {found[0][:12]} and {found[1][:12]}, registered {model.sha256[:12]} and "
+            f"{model.features_sha256[:12]}); it is not loaded. Roll back, or promote another version."
+        )
+    names = json.loads(features)
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise ModelError(f"{model.problem} v{model.version}: its features are no JSON list of names.")
+    return ModelFile(tuple(names), graph)
 
 
 class OnnxModel:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from pipelines.contracts.registered_model import RegisteredModel
+from pipelines.errors import ModelError
 from pipelines.gold.features.sets import all_sets
 from pipelines.gold.problems.problem import Problem
 
@@ -25,3 +27,22 @@ def set_versions(problem: Problem, features: Iterable[str]) -> dict[str, int]:
     used = {one.partition("__")[0] for one in features}
     sets = all_sets()
     return {name: sets[name].version for name in problem.sets if name in used}
+
+
+def require_present_versions(problem: Problem, model: RegisteredModel) -> None:
+    """The problem and the sets that a model looks at mean the same as when it was made.
+
+    Raises `ModelError`, one sentence, where one of them has another version by now.
+    """
+    made = {"problem": model.problem_version, **model.set_versions}
+    now = {"problem": problem.version, **set_versions(problem, feature_names(problem))}
+    changed = [
+        f"{name} {version} is now {now.get(name, 'none')}"
+        for name, version in made.items()
+        if now.get(name) != version
+    ]
+    if changed:
+        raise ModelError(
+            f"{problem.name} v{model.version} was made for other versions ({', '.join(changed)}): "
+            "it cannot decide any more."
+        )

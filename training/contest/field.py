@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from pipelines.connectors.onnx_model import ModelFile, OnnxModel
+from pipelines.contracts.registered_model import CONTEST, RegisteredModel
 from pipelines.errors import FitError, ModelError
 from pipelines.gold.problems.problem import Problem
 from training.estimators.estimator import Estimator
 from training.examples import Examples, Floats, Values
 from training.fitting import Challenger, Progress, fit_challenger
-from training.tracking.registered import CONTEST, RegisteredModel
 
 _TIMED_ROWS = 300
 

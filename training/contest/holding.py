@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pipelines.contracts.registered_model import RegisteredModel
 from pipelines.errors import ModelError
 from pipelines.gold.problems.problem import Problem
 from training.contest.blocks import Block
@@ -19,7 +20,6 @@ from training.evaluation.evaluate import evaluate
 from training.examples import Examples
 from training.fitting import Progress
 from training.leaks import leaks
-from training.tracking.registered import RegisteredModel
 from training.tracking.registry import Registry
 from training.tracking.runs import record_contest
 from training.tracking.server import Server

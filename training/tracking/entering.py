@@ -1,9 +1,9 @@
 """Let a model that was prepared elsewhere into the next contest."""
 
 from pipelines.connectors.onnx_model import ModelFile
+from pipelines.contracts.registered_model import ENTERED
 from pipelines.gold.problems.problem import Problem
 from training.tracking.reading import Told, tell
-from training.tracking.registered import ENTERED
 from training.tracking.runs import ended, experiment_of, start_run
 from training.tracking.server import Server
 from training.tracking.versions import NewVersion, register

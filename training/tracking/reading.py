@@ -8,8 +8,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from pipelines.contracts.model_registry import registered_name
+from pipelines.contracts.registered_model import Event, RegisteredModel
 from pipelines.errors import ModelError
-from training.tracking.registered import Event, RegisteredModel
 
 MISSING = "RESOURCE_DOES_NOT_EXIST"
 """MLflow's code for what is not there."""

@@ -5,24 +5,24 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from pipelines.connectors.onnx_model import ModelFile, OnnxModel
+from pipelines.connectors.onnx_model import ModelFile, OnnxModel, registered_file
 from pipelines.contracts import model_registry as tags
 from pipelines.contracts.model_registry import CHALLENGER, CHAMPION, PREVIOUS, registered_name
+from pipelines.contracts.registered_model import PROMOTED, ROLLED_BACK, RegisteredModel
 from pipelines.errors import ModelError, SettingsError
-from pipelines.gold.problem_features import feature_names, set_versions
+from pipelines.gold.problem_features import require_present_versions
 from pipelines.gold.problems.problem import Problem
 from pipelines.runtime.embedded.locks import held
 from training.tracking.reading import MISSING, Told, holder, models_of, require_expected, tell
-from training.tracking.registered import ENTERED, RegisteredModel, Story
 from training.tracking.runs import DATA_FILE, RULING_FILE
 from training.tracking.server import Server
+from training.tracking.story import Story
 
 _LOCK_SECONDS = 60.0
 
@@ -66,14 +66,7 @@ class Registry:
         with self._server.answering(f"give the file of {model.problem} v{model.version}"):
             graph = self._server.read(model.folder, tags.MODEL_FILE)
             features = self._server.read(model.folder, tags.FEATURES_FILE)
-        stored = (sha256(graph).hexdigest(), sha256(features).hexdigest())
-        if stored != (model.sha256, model.features_sha256):
-            raise ModelError(
-                f"{model.problem} v{model.version}: its file is not the one that was registered "
-                f"(SHA-256 {stored[0][:12]} and {stored[1][:12]}, registered {model.sha256[:12]} and "
-                f"{model.features_sha256[:12]}); it is not loaded. Roll back, or promote another version."
-            )
-        return ModelFile(tuple(json.loads(features)), graph)
+        return registered_file(model, graph=graph, features=features)
 
     def promote(
         self, problem: Problem, version: int, *, by: str, reason: str, expected: int | None
@@ -89,7 +82,7 @@ class Registry:
             require_expected(problem.name, champion, expected)
             if champion is not None and champion.version == version:
                 return champion
-            return self._move(client, problem.name, champion, version, Told("promoted", by, reason))
+            return self._move(client, problem.name, champion, version, Told(PROMOTED, by, reason))
 
     def rollback(self, problem: Problem, *, by: str, reason: str) -> RegisteredModel:
         """Make the previous champion the champion again, and this one the previous."""
@@ -98,7 +91,7 @@ class Registry:
             if previous is None or champion is None or previous.version == champion.version:
                 raise SettingsError(f"{problem.name} has no champion before this one to go back to.")
             self._require_fit(problem, previous)
-            told = Told("rolled back to", by, reason)
+            told = Told(ROLLED_BACK, by, reason)
             return self._move(client, problem.name, champion, previous.version, told)
 
     def retire(self, problem: str, version: int, *, by: str, reason: str) -> RegisteredModel:
@@ -133,11 +126,7 @@ class Registry:
 
     def entrants(self, problem: str) -> list[RegisteredModel]:
         """Models prepared elsewhere that stand in the next contest: neither champion nor retired."""
-        return [
-            one
-            for one in self.models(problem)
-            if one.source == ENTERED and one.retired is None and CHAMPION not in one.aliases
-        ]
+        return [one for one in self.models(problem) if one.stands]
 
     def why(self, problem: str, version: int | None = None) -> Story:
         """The story of a version, else of the champion."""
@@ -184,19 +173,8 @@ class Registry:
         return found
 
     def _require_fit(self, problem: Problem, model: RegisteredModel) -> None:
-        """The problem and the sets that it looks at mean the same as when the model was made."""
-        made = {"problem": model.problem_version, **model.set_versions}
-        now = {"problem": problem.version, **set_versions(problem, feature_names(problem))}
-        changed = [
-            f"{name} {version} is now {now.get(name, 'none')}"
-            for name, version in made.items()
-            if now.get(name) != version
-        ]
-        if changed:
-            raise ModelError(
-                f"{problem.name} v{model.version} was made for other versions ({', '.join(changed)}): "
-                "it cannot decide any more."
-            )
+        """It means the same as when it was made, and its file can be run."""
+        require_present_versions(problem, model)
         OnnxModel(self.load(model))
 
     @contextmanager

@@ -15,9 +15,9 @@ from mlflow.exceptions import MlflowException
 
 from pipelines.connectors.onnx_model import ModelFile
 from pipelines.contracts.model_registry import NEWEST_CONTEST, experiment_name, registered_name
+from pipelines.contracts.registered_model import CONTEST
 from pipelines.gold.problems.problem import Problem
 from training.tracking.code_version import code_version
-from training.tracking.registered import CONTEST
 from training.tracking.server import Server
 from training.tracking.versions import NewVersion, register
 

@@ -11,11 +11,11 @@ from jobs.cli.main import Invocation
 from jobs.cli.model_tables import model_row, show_story
 from jobs.cli.tables import show_table
 from pipelines.connectors.names import Names
+from pipelines.contracts.registered_model import RegisteredModel
 from pipelines.errors import SettingsError
 from pipelines.gold.problems import all_problems
 from pipelines.gold.problems.problem import Problem
 from pipelines.runtime.embedded import mlflow_endpoint
-from training.tracking.registered import RegisteredModel
 
 if TYPE_CHECKING:
     from training.tracking.registry import Registry

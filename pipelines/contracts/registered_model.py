@@ -4,13 +4,31 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pipelines.contracts import model_registry as tags
 
 CONTEST = "contest"
 ENTERED = "entered"
 """Where a version comes from: fitted in a contest, or prepared elsewhere."""
+
+PROMOTED = "promoted"
+ROLLED_BACK = "rolled back to"
+"""How a version became champion."""
+
+
+class StoredVersion(Protocol):
+    """A version as MLflow has it: its number as text, when it was made in milliseconds."""
+
+    version: str
+    creation_timestamp: int
+    source: str
+    run_id: str | None
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Its tags by name."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -57,8 +75,11 @@ class RegisteredModel:
     events: tuple[Event, ...] = field(default=())
 
     @classmethod
-    def of(cls, problem: str, version: Any, aliases: Mapping[str, int]) -> "RegisteredModel":
-        """From MLflow's version and the model's aliases, alias -> version."""
+    def of(cls, problem: str, version: StoredVersion, aliases: Mapping[str, int]) -> "RegisteredModel":
+        """From MLflow's version and the model's aliases, alias -> version.
+
+        Raises `ValueError` where a tag is not what clicklake writes.
+        """
         found = version.tags
         number = int(version.version)
         retired, judged = found.get(tags.RETIRED), found.get(tags.AVERAGE_PRECISION)
@@ -83,21 +104,22 @@ class RegisteredModel:
             events=_events(found),
         )
 
+    @property
+    def stands(self) -> bool:
+        """Whether it stands in the next contest: prepared elsewhere, neither champion nor retired."""
+        return self.source == ENTERED and self.retired is None and tags.CHAMPION not in self.aliases
+
+    @property
+    def promotion(self) -> Event | None:
+        """How it last became champion; None where it never did."""
+        return next((one for one in reversed(self.events) if one.what in (PROMOTED, ROLLED_BACK)), None)
+
     def as_data(self) -> dict[str, Any]:
         """As JSON has it; times in ISO 8601."""
         times = {"created_at": self.created_at.isoformat()}
         times["retired"] = self.retired.isoformat() if self.retired else None  # type: ignore[assignment]
         events = [asdict(one) | {"at": one.at.isoformat()} for one in self.events]
         return asdict(self) | times | {"aliases": list(self.aliases), "events": events}
-
-
-@dataclass(frozen=True)
-class Story:
-    """How a version came to be what it is. Rulings as their contests recorded them, None where in none."""
-
-    model: RegisteredModel
-    born: Mapping[str, Any] | None
-    newest: Mapping[str, Any] | None
 
 
 def _events(found: Mapping[str, str]) -> tuple[Event, ...]:
