@@ -1,0 +1,1 @@
+"""How quick decisions are, beside what else could serve the same model."""
