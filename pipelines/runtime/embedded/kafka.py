@@ -123,6 +123,7 @@ _FIXED_PROPERTIES = {
     "share.coordinator.state.topic.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "4",
     "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",  # a killed scorer's partitions are to move within seconds
 }
 
 

@@ -1,0 +1,1 @@
+"""The two doors of the scorer: Kafka's loop and HTTP, and the log of decisions that both write."""
