@@ -10,7 +10,8 @@ import pyarrow as pa
 from pipelines.gold.features.aggregates import Aggregate
 from pipelines.gold.features.aggregates.moments import SinceLast
 from pipelines.gold.features.aggregates.sums import Count
-from pipelines.gold.features.values import kinds
+from pipelines.gold.features.monoids import Monoid
+from pipelines.gold.features.values import Where, kinds
 from pipelines.gold.features.windows import LIFETIME, Window
 
 PURCHASE = "purchase"
@@ -129,6 +130,28 @@ class FeatureSet:
     def lifetime_parts(self) -> tuple[Part, ...]:
         """The parts of an entity's state over all its time."""
         return _parts([*(one for one in self.features if LIFETIME in one.windows), *self.expiry])
+
+    @cached_property
+    def monoids(self) -> dict[str, Monoid]:
+        """How the elements of each feature are merged, those of the expiry among them."""
+        return {part.feature: part.aggregate.monoid for part in self.parts}
+
+    @cached_property
+    def parts_by_where(self) -> tuple[tuple[Where, tuple[Part, ...]], ...]:
+        """The parts by which events count for them: one look at an event serves many of them."""
+        found: dict[Where, list[Part]] = {}
+        for part in self.parts:
+            found.setdefault(part.aggregate.where, []).append(part)
+        return tuple((where, tuple(parts)) for where, parts in found.items())
+
+    @cached_property
+    def names_by_hop(self) -> dict[int, frozenset[str]]:
+        """The features that a state holds over all time, under 0, and by tile, under the tile's length."""
+        hops = {hop: self.tile_parts(hop) for hop in self.hops}
+        return {
+            hop: frozenset(part.feature for part in parts)
+            for hop, parts in {0: self.lifetime_parts, **hops}.items()
+        }
 
     def tile_parts(self, hop: int) -> tuple[Part, ...]:
         """The parts that its tiles of a length hold."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import chain, islice
 from typing import NamedTuple
 
-from pipelines.contracts.positions import Vector, furthest
+from pipelines.contracts.positions import Vector
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.scalar import State, key_of, merged, state_of
 from pipelines.gold.features.values import Event
@@ -62,6 +62,12 @@ class _Held:
         return self._state
 
 
+def _advance(vector: dict[Place, int], ahead: Vector) -> None:
+    for place, offset in ahead.items():
+        if offset > vector.get(place, 0):
+            vector[place] = offset
+
+
 class Added(NamedTuple):
     """What events in flight add to an entity, and how many they are."""
 
@@ -102,7 +108,7 @@ class Overlay:
         ]
         for one in new:
             self._keep(one)
-        self._reached = furthest([self._reached, until])
+        _advance(self._reached, until)
         return [one.event for one in new]
 
     def release(self, positions: Vector) -> None:
@@ -111,8 +117,22 @@ class Overlay:
             queue = self._queues[place]
             while queue and queue[0].offset < offset:
                 self._drop(queue.popleft())
-        self._since = furthest([self._since, positions])
-        self._reached = furthest([self._reached, positions])
+        _advance(self._since, positions)
+        _advance(self._reached, positions)
+
+    def begin(self, since: Vector) -> None:
+        """Take in further partitions from there on: what is below is the store's."""
+        self.leave(since)
+        self._since.update(since)
+        self._reached.update(since)
+
+    def leave(self, places: Iterable[Place]) -> None:
+        """Let go of partitions that are read no longer: of them only what the store has is known."""
+        for place in places:
+            for one in self._queues.pop(place, ()):
+                self._drop(one)
+            self._since.pop(place, None)
+            self._reached.pop(place, None)
 
     def completes(self, positions: Vector) -> bool:
         """Whether a store at these positions and what is in flight leave nothing out between them.

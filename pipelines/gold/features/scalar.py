@@ -1,11 +1,11 @@
 """The plain interpreter, one event at a time: what the scorer keeps, and what the others are held to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.gold.features.aggregates.sums import quotient
-from pipelines.gold.features.feature_set import LAST_AT, PURCHASES, FeatureSet, Part, Ttl
+from pipelines.gold.features.feature_set import LAST_AT, PURCHASES, FeatureSet, Ttl
 from pipelines.gold.features.monoids import Element
 from pipelines.gold.features.values import Event
 from pipelines.gold.features.windows import LIFETIME, MICROS, Window
@@ -32,12 +32,12 @@ def key_of(feature_set: FeatureSet, event: Event) -> tuple[str, ...] | None:
 
 def state_of(feature_set: FeatureSet, event: Event) -> State:
     """The state of an entity of which this event is all that is known."""
-    occurred = event["occurred_at"]
+    occurred, lifted, names = event["occurred_at"], _lifted(feature_set, event), feature_set.names_by_hop
     tiles = {
-        (hop, occurred // (hop * MICROS) * (hop * MICROS)): _lifted(feature_set.tile_parts(hop), event)
+        (hop, occurred // (hop * MICROS) * (hop * MICROS)): _of(names[hop], lifted)
         for hop in feature_set.hops
     }
-    return State(_lifted(feature_set.lifetime_parts, event), tiles)
+    return State(_of(names[0], lifted), tiles)
 
 
 def merged(feature_set: FeatureSet, states: Iterable[State]) -> State:
@@ -67,25 +67,37 @@ def is_expired(ttl: Ttl, lifetime: Elements, *, at: int) -> bool:
     return at > last + int(days * _DAY)
 
 
-def _lifted(parts: Sequence[Part], event: Event) -> dict[str, Element]:
-    found = {part.feature: part.aggregate.lift(event) for part in parts}
+def _lifted(feature_set: FeatureSet, event: Event) -> Elements:
+    found = {
+        part.feature: part.aggregate.lift(event)
+        for where, parts in feature_set.parts_by_where
+        if where.holds(event)
+        for part in parts
+    }
     return {name: element for name, element in found.items() if element is not None}
 
 
+def _of(names: Collection[str], elements: Elements) -> Elements:
+    return {name: element for name, element in elements.items() if name in names}
+
+
 def _merged(feature_set: FeatureSet, one: State, other: State) -> State:
-    tiles = {
-        tile: _added(feature_set, one.tiles.get(tile, {}), other.tiles.get(tile, {}))
-        for tile in {**one.tiles, **other.tiles}
-    }
+    tiles = one.tiles or other.tiles
+    if one.tiles and other.tiles:
+        tiles = {**one.tiles}
+        for tile, elements in other.tiles.items():
+            tiles[tile] = _added(feature_set, tiles.get(tile, {}), elements)
     return State(_added(feature_set, one.lifetime, other.lifetime), tiles)
 
 
 def _added(feature_set: FeatureSet, one: Elements, other: Elements) -> Elements:
     if not one or not other:
         return one or other
-    monoids = {part.feature: part.aggregate.monoid for part in feature_set.parts}
-    sums = {name: monoids[name].add(one.get(name), other.get(name)) for name in {**one, **other}}
-    return {name: element for name, element in sums.items() if element is not None}
+    monoids, sums = feature_set.monoids, {**one}
+    for name, element in other.items():
+        held = sums.get(name)
+        sums[name] = element if held is None else monoids[name].merge(held, element)
+    return sums
 
 
 def _over(feature_set: FeatureSet, window: Window, state: State, at: int) -> Elements:

@@ -27,7 +27,9 @@ class Add(Monoid):
         return [(suffix, pa.int64()) for suffix in self._suffixes]
 
     def merge(self, one: Element, other: Element) -> Element:
-        return tuple((a + b + _HALF) % (2 * _HALF) - _HALF for a, b in zip(one, other, strict=True))
+        if len(one) == 1:  # most are, and this is done for every feature of every decision
+            return (_wrapped(one[0] + other[0]),)
+        return tuple(_wrapped(a + b) for a, b in zip(one, other, strict=True))
 
     def fold_groups(self, columns: Columns, groups: Indices, *, count: int) -> Columns:
         order = np.argsort(groups, kind="stable")
@@ -41,6 +43,10 @@ class Add(Monoid):
 
     def sql(self, old: Sequence[str], new: Sequence[str]) -> list[str]:
         return [f"features.added({a}, {b})" for a, b in zip(old, new, strict=True)]
+
+
+def _wrapped(total: int) -> int:
+    return total if -_HALF <= total < _HALF else (total + _HALF) % (2 * _HALF) - _HALF
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
