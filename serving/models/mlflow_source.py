@@ -7,23 +7,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import structlog
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
 
 from pipelines.contracts import model_registry as tags
 from pipelines.contracts.registered_model import ENTERED, RegisteredModel
 from pipelines.errors import ModelError, ServiceError
-from serving.models.mlflow_answers import OneVersion, RegisteredPage, Version, VersionPage
+from serving.models.mlflow_answers import OneVersion, RegisteredPage, VersionPage
 from serving.models.mlflow_requests import NotThere, get
-from serving.models.source import Outline
+from serving.models.source import Outline, readable
 
 _ANSWER_SECONDS, _FILE_SECONDS = 4.0, 30.0
 _ANSWER_BYTES = 16 << 20
 _PREFIX = tags.registered_name("")
 _MOST_ENTRANTS = 20
 
-_log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
 
@@ -61,7 +59,7 @@ class MlflowSource:
             with suppress(NotThere):  # deleted since the outline was read
                 asked = {"name": name, "version": str(number)}
                 found[number] = self._ask("model-versions/get", asked, OneVersion).model_version
-        return [one for version in found.values() for one in _read(problem, version, outline)]
+        return readable(problem, found.values(), outline)
 
     def files(self, model: RegisteredModel, *, limit_bytes: int) -> tuple[bytes, bytes]:
         """From the server where it gives them itself, else from the store that it names."""
@@ -91,15 +89,6 @@ class MlflowSource:
             return msgspec.json.decode(answer, type=kind, strict=False)
         except msgspec.DecodeError as error:
             raise ServiceError(f"MLflow at {self._uri} gave no answer to {what} ({error}).") from error
-
-
-def _read(problem: str, version: Version, outline: Outline) -> Sequence[RegisteredModel]:
-    """The version, or none where its tags are not clicklake's."""
-    try:
-        return [RegisteredModel.of(problem, version, outline.aliases)]
-    except (ValueError, TypeError) as error:
-        _log.warning("no version of clicklake's", problem=problem, version=version.version, why=str(error))
-        return []
 
 
 def _stored(uri: str, folder: str, file: str, purpose: str, *, limit_bytes: int) -> bytes:

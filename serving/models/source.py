@@ -1,12 +1,16 @@
 """Where registered models are read from, and which of them are to score."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import structlog
+
 from pipelines.contracts.model_registry import CHALLENGER, CHAMPION, PREVIOUS
-from pipelines.contracts.registered_model import RegisteredModel
+from pipelines.contracts.registered_model import RegisteredModel, StoredVersion
 from pipelines.errors import ModelError
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,17 @@ class ModelSource(Protocol):
     def files(self, model: RegisteredModel, *, limit_bytes: int) -> tuple[bytes, bytes]:
         """The bytes of its graph and of its features. Raises `ModelError` for more than the limit."""
         ...
+
+
+def readable(problem: str, versions: Iterable[StoredVersion], outline: Outline) -> list[RegisteredModel]:
+    """Those whose tags are clicklake's; others are logged."""
+    found = []
+    for one in versions:
+        try:
+            found.append(RegisteredModel.of(problem, one, outline.aliases))
+        except (ValueError, TypeError) as error:
+            _log.warning("no version of clicklake's", problem=problem, version=one.version, why=str(error))
+    return found
 
 
 @dataclass(frozen=True)
