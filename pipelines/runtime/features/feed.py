@@ -3,7 +3,8 @@
 The clock of the broker and the order of offsets decide, not when or in what pieces records are taken.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.parsing import RawRecord, Reject
@@ -30,47 +31,46 @@ class Feed:
 
     def __init__(self, reader: RecordReader, sets: Iterable[FeatureSet], *, since: Vector) -> None:
         self._reader = reader
-        self._standing: dict[Place, Standing] = {}
-        self._events_from: dict[Place, int] = {}
+        self._standing: defaultdict[Place, Standing] = defaultdict(Standing)
+        self._followed: set[Place] = set()
         self.overlay = Overlay(sets, since={})
         self.caught_up_at: int | None = None
         self.begin(since)
 
     @property
-    def places(self) -> Iterable[Place]:
-        """The partitions that are followed."""
-        return self._events_from.keys()
+    def places(self) -> Collection[Place]:
+        """The partitions that are followed: what lies beyond the store's positions there is known."""
+        return self._followed
 
-    def begin(self, since: Vector, *, events_from: Vector | None = None) -> None:
+    def begin(self, since: Vector) -> None:
         """Follow further partitions: what is below `since` is the store's, and no event in flight.
 
-        Their records are to be taken from as far before as duplicates are looked for. Events are told of
-        from `since` on, or from `events_from`, where that lies before it.
+        Their records are to be taken from as far before as duplicates are looked for.
         """
+        self.leave(since)
         self.overlay.begin(since)
-        for place, offset in since.items():
-            self._standing[place] = Standing()
-            self._events_from[place] = min(offset, (events_from or {}).get(place, offset))
+        self._followed.update(since)
 
     def leave(self, places: Iterable[Place]) -> None:
         """Follow these partitions no longer, and forget what they said."""
         gone = list(places)
         self.overlay.leave(gone)
+        self._followed.difference_update(gone)
         for place in gone:
             self._standing.pop(place, None)
-            self._events_from.pop(place, None)
 
     def caught_up(self, at: int) -> None:
         """Note that all that the partitions held at that moment, UTC microseconds, has been taken."""
         self.caught_up_at = at
 
     def take(self, records: Sequence[KafkaRecord]) -> Iterator[tuple[KafkaRecord, Sequence[Event]]]:
-        """Each record of a followed partition and its sound new events, before they count as in flight.
+        """Each record and its sound new events, before they count as in flight.
 
         So a question about an event does not see the event itself. Of a partition, records come in the order
-        of their offsets. Whoever stops halfway has taken in all records nonetheless.
+        of their offsets; of one that is not followed, events are told of and do not count. Whoever stops
+        halfway has taken in all records nonetheless.
         """
-        left = iter([one for one in records if one[:2] in self._standing])
+        left = iter(records)
         for record in left:
             events = self._events(record)
             try:
@@ -91,18 +91,19 @@ class Feed:
         return any(one.holds(identity) for one in self._standing.values())
 
     def _events(self, record: KafkaRecord) -> Sequence[Event]:
-        topic, partition, offset, ingested_at, key, value, headers = record
+        topic, partition, _, ingested_at, key, value, headers = record
         raw = RawRecord(key, value, headers, ingested_at)
         (outcome,) = self._reader.outcomes(topic, [raw])
         if isinstance(outcome, Reject):
             return ()
-        place = (topic, partition)
-        if not self._standing[place].admits(outcome, ingested_at=ingested_at):
+        if not self._standing[topic, partition].admits(outcome, ingested_at=ingested_at):
             return ()
-        return _placed(outcome, record) if offset >= self._events_from[place] else ()
+        return _placed(outcome, record)
 
     def _add(self, record: KafkaRecord, events: Sequence[Event]) -> None:
-        self.overlay.add(events, until={record[:2]: record.offset + 1})
+        place = record[:2]
+        if place in self._followed:
+            self.overlay.add(events, until={place: record.offset + 1})
 
 
 def _placed(rows: Rows, record: KafkaRecord) -> list[Event]:

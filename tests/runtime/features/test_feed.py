@@ -105,7 +105,7 @@ def test_one_by_one_is_as_in_batches(records: list[KafkaRecord], cuts: list[int]
     for low, high in pairwise(bounds):
         for _, events in feed.take(records[low:high]):
             told += events
-    expected = [one for one in by_batch(records) if one["offset"] >= since[one["topic"], one["partition"]]]
+    expected = by_batch(records)
     assert sorted(told, key=place_of) == sorted(expected, key=place_of)
     until = {(one.topic, one.partition): one.offset + 1 for one in records}
     overlay = Overlay(SETS, since=since)
@@ -135,16 +135,15 @@ def test_whoever_stops_halfway_has_taken_in_all() -> None:
 
 
 def test_partitions_come_and_go() -> None:
-    """Of those that are not followed nothing is taken; one that comes back begins anew."""
+    """Of those that are not followed nothing counts; one that comes back begins anew."""
     feed = Feed(READER, SETS, since={("clicks", 0): 0})
-    list(feed.take([record_of(0), record_of(0, partition=1)]))
-    assert len(feed.overlay) == 1
+    told = [events for _, events in feed.take([record_of(0), record_of(0, partition=1)])]
+    assert ([len(events) for events in told], len(feed.overlay)) == ([1, 1], 1)
     feed.leave([("clicks", 0)])
     assert (len(feed.overlay), dict(feed.overlay.reached), list(feed.places)) == (0, {}, [])
-    feed.begin({("clicks", 0): 1, ("clicks", 1): 0}, events_from={("clicks", 0): 0})
-    told = [events for _, events in feed.take([record_of(0), record_of(0, partition=1, event_id="x")])]
-    assert [len(events) for events in told] == [1, 1]
-    assert len(feed.overlay) == 1
+    feed.begin({("clicks", 0): 1, ("clicks", 1): 0})
+    told = [events for _, events in feed.take([record_of(0), record_of(0, partition=1)])]
+    assert ([len(events) for events in told], len(feed.overlay)) == ([1, 1], 1)
 
 
 def test_what_kafka_has_told_of_is_known_by_its_own_id() -> None:
@@ -165,6 +164,17 @@ def test_what_no_record_can_repeat_any_more_is_let_go() -> None:
     held = [n for n in range(40) if feed.has_seen({"kind": "x", "visitor_id": "v1", "event_id": f"e{n}"})]
     assert held == list(range(held[0], 40))
     assert 13 <= len(held) <= 16
+
+
+def test_a_copy_is_known_until_its_own_hour_is_over() -> None:
+    """Not only as long as the first record of its quarter of an hour."""
+    feed = Feed(READER, [], since={("clicks", 0): 0})
+    times = {"a": 0, "b": 14, "c": 16, "d": 31, "e": 46, "f": 62}
+    records = [
+        record_of(n, at=BEGIN + at * MINUTE, event_id=name) for n, (name, at) in enumerate(times.items())
+    ]
+    copy = record_of(9, at=BEGIN + 74 * MINUTE, event_id="b")
+    assert [len(events) for _, events in feed.take([*records, copy])] == [1] * 6 + [0]
 
 
 def record_of(
