@@ -23,6 +23,7 @@ _TYPES: dict[str, Any] = {
     "text": "string",
     "currency": "string",
     "integer": "long",
+    "number": "double",
     "money": "long",
     "boolean": "boolean",
     "time": {"type": "long", "logicalType": "timestamp-micros"},

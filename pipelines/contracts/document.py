@@ -37,6 +37,7 @@ _KINDS = """\
 | text | text | string | string |
 | time | ISO 8601 text (no zone: UTC), or an integer of epoch milliseconds | timestamp-micros | timestamp |
 | integer | integer, no point | long | bigint |
+| number | a number, with or without a point | double | double |
 | money | integer of minor units (cents), from 0 to 10^15 | long | bigint |
 | currency | three capitals, ISO 4217 | string | string |
 | boolean | `true`, `false` | boolean | boolean |

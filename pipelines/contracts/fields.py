@@ -6,12 +6,13 @@ Two leniencies, both documented: an empty string counts as absent, and an intege
 is taken as its decimal digits.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-Kind = Literal["id", "text", "time", "integer", "money", "boolean", "currency"]
+Kind = Literal["id", "text", "time", "integer", "number", "money", "boolean", "currency"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROS_PER_MILLI = 1_000
@@ -68,8 +69,8 @@ class Invalid(Exception):  # noqa: N818 - it is data, caught within the parser, 
 class Field:
     """One field of a wire record and the silver column it becomes.
 
-    `minimum` and `maximum` bound integers; `max_length` bounds texts and ids in characters, where the
-    kind's own bound is not meant.
+    `minimum` and `maximum` bound integers and numbers; `max_length` bounds texts and ids in characters,
+    where the kind's own bound is not meant.
     """
 
     name: str
@@ -148,6 +149,20 @@ def _integer_reader(field: Field) -> Callable[[Any], int]:
     return read
 
 
+def _number_reader(field: Field) -> Callable[[Any], float]:
+    low = -math.inf if field.minimum is None else field.minimum
+    high = math.inf if field.maximum is None else field.maximum
+
+    def read(value: Any) -> float:
+        if type(value) is not float and type(value) is not int:
+            raise _wrong_type(field, value)
+        if not (low <= value <= high and math.isfinite(value)):
+            raise Invalid("out_of_range", field.name, f"{_shown(value)} is not in {low}..{high}")
+        return float(value)
+
+    return read
+
+
 def _money_reader(field: Field) -> Callable[[Any], int]:
     bounded = Field(field.name, "integer", "", minimum=field.minimum or 0, maximum=MAX_MONEY_MINOR)
     return _integer_reader(bounded)
@@ -204,6 +219,7 @@ _READERS: dict[Kind, Callable[[Field], Callable[[Any], Any]]] = {
     "text": _text_reader,
     "time": _time_reader,
     "integer": _integer_reader,
+    "number": _number_reader,
     "money": _money_reader,
     "boolean": _boolean_reader,
     "currency": _currency_reader,

@@ -51,11 +51,17 @@ def _kinds(field: Field) -> list[dict[str, Any]]:
         "text": [{"enum": list(field.choices)} if field.choices else text],
         "time": [{"type": "string", "minLength": 1, "description": "ISO 8601"}, _INTEGER],
         "integer": [_between(field.minimum, field.maximum, widest=INT64_MAX)],
+        "number": [_number(field)],
         "money": [_between(field.minimum or 0, None, widest=MAX_MONEY_MINOR)],
         "boolean": [{"type": "boolean"}],
         "currency": [{"type": "string", "pattern": "^[A-Z]{3}$"}],
     }
     return shapes[field.kind]
+
+
+def _number(field: Field) -> dict[str, Any]:
+    bounds = {"minimum": field.minimum, "maximum": field.maximum}
+    return {"type": "number"} | {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def _between(low: int | None, high: int | None, *, widest: int) -> dict[str, Any]:

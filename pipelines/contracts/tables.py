@@ -34,6 +34,7 @@ _KINDS: dict[Kind, DataType] = {
     "currency": STRING,
     "time": TIMESTAMP,
     "integer": LONG,
+    "number": DOUBLE,
     "money": LONG,
     "boolean": BOOLEAN,
 }

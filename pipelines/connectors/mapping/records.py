@@ -38,6 +38,7 @@ _TAKES: dict[str, tuple[str, ...]] = {
     "currency": ("text", "json"),
     "time": ("text", "integer", "timestamp", "timestamptz"),
     "integer": ("integer", "text", "json"),
+    "number": ("double", "integer", "text", "json"),
     "money": ("integer", "text", "json"),
     "boolean": ("boolean", "text", "json"),
 }
