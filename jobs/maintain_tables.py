@@ -5,7 +5,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from jobs.entry import run_job
 from pipelines.connectors.delta import is_local
@@ -22,7 +21,7 @@ def run(settings: Settings, arguments: Sequence[str]) -> None:
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     if not is_local(names.lake):
         raise SettingsError(f"{names.lake} is no local folder: run Delta's OPTIMIZE and VACUUM there.")
-    there = [table for table in [*all_tables(), *_feature_tables(names)] if is_table(names.table(table))]
+    there = [table for table in [*all_tables(), *names.feature_tables()] if is_table(names.table(table))]
     if not there:
         raise LakeError(f"{names.lake}: there are no tables of a lake yet.")
     failed = []
@@ -51,11 +50,6 @@ def _keep_hours(arguments: Sequence[str]) -> int:
         )
     hours: int = options.keep_hours
     return hours
-
-
-def _feature_tables(names: Names) -> list[str]:
-    """The tables of feature sets that are there, those of earlier versions too."""
-    return sorted(f"gold.{folder.name}" for folder in Path(names.lake).glob("gold/features_*"))
 
 
 if __name__ == "__main__":

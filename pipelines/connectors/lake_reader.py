@@ -28,7 +28,7 @@ class LakeReader:
         self._connection.execute("set timezone = 'UTC'")
         self.tables: list[str] = []
         self.views: list[str] = []
-        for table in all_tables():
+        for table in (*all_tables(), *names.feature_tables()):
             self._add(table, names.table(table))
         for view in all_views().values():
             self._add_view(view)

@@ -38,6 +38,10 @@ class Names:
         layer, _, plural = name.partition(".")
         return f"{self.lake}/{layer}/{plural}"
 
+    def feature_tables(self) -> list[str]:
+        """The tables of feature sets that are there, those of earlier versions too; of a local lake."""
+        return sorted(f"gold.{folder.name}" for folder in Path(self.lake).glob("gold/features_*"))
+
     def checkpoint(self, query: str) -> str:
         """Path of a streaming query's checkpoint, beside the tables it writes."""
         return f"{self.lake}/_checkpoints/{query}"

@@ -107,6 +107,15 @@ def test_the_topic_of_a_bound_mapping_is_a_view_of_its_own(tmp_path):
     assert reader.rows("from bronze.clicks") == []
 
 
+def test_tables_of_feature_sets_can_be_asked_too(tmp_path):
+    names = Names.of(var_dir=str(tmp_path), lake=None)
+    write_deltalake(names.table("gold.features_twin_v1_inference"), pa.table({"visitor_id": ["v1"]}))
+    (tmp_path / "lake" / "gold" / "features_user_v1_inference").mkdir()
+    reader = LakeReader(names)
+    assert reader.tables == ["gold.features_twin_v1_inference"]
+    assert reader.rows("from gold.features_twin_v1_inference") == [{"visitor_id": "v1"}]
+
+
 def test_positions_are_the_furthest_that_the_commits_carry(tmp_path):
     names = Names.of(var_dir=str(tmp_path), lake=None)
     content = arrow_schema(BRONZE).empty_table()
