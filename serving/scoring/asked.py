@@ -1,6 +1,6 @@
 """What the doors ask of the scorer, and of what is known. All of it in the loop's thread, without waiting."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from pipelines.contracts.kafka_record import KafkaRecord
@@ -28,28 +28,23 @@ class Scorer(Protocol):
 
 
 class Feed(Protocol):
-    """The way of Kafka's records into what is known, partition numbers of clicks and orders together."""
+    """The way of Kafka's records into what is known: `pipelines.runtime.features.feed`."""
 
-    def begin(self, partitions: Collection[int]) -> Vector | None:
-        """Forget these partitions' events; the store's positions, behind which records are wanted.
+    def begin(self, since: Vector) -> None:
+        """Follow these partitions, from anew where they were followed: what is below `since` is the store's.
 
-        Records come from as far before them as silver looks for duplicates. None while the store's positions
-        are not known: records come from where decisions are due, and it is asked again some seconds later.
+        Their records come from as far before as silver looks for duplicates.
         """
         ...
 
-    def drop(self, partitions: Collection[int]) -> None:
-        """Another replica has these partitions now: their events stay out from here on."""
+    def leave(self, places: Iterable[tuple[str, int]]) -> None:
+        """Follow these partitions no longer, and forget what they said."""
         ...
 
-    def events(self, records: Sequence[KafkaRecord]) -> Iterator[Sequence[Event]]:
-        """The new events of each record that has any, record by record, just before they become known.
-
-        As a record's events are given, what lies below its offset in its partition is known and they are not.
-        They are taken in as the next ones are asked for; the end of the iterator takes in all of the records.
-        """
+    def take(self, records: Sequence[KafkaRecord]) -> Iterator[tuple[KafkaRecord, Sequence[Event]]]:
+        """Each record and its new events, just before they count: a question does not see its own event."""
         ...
 
-    def heard(self, ends: Vector, at: int) -> None:
-        """Kafka answered at this moment, UTC microseconds, and its partitions ended there."""
+    def caught_up(self, at: int) -> None:
+        """All that the partitions held at that moment, UTC microseconds, has been taken."""
         ...
