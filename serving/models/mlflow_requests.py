@@ -61,7 +61,7 @@ def get(
 
 def _body(response: requests.Response, purpose: str, *, limit_bytes: int, until: float) -> bytes:
     found = bytearray()
-    for chunk in response.iter_content(_CHUNK):
+    while chunk := response.raw.read1(_CHUNK, decode_content=True):  # what is there, so that time is kept
         found += chunk
         if len(found) > limit_bytes:
             raise ModelError(
@@ -69,6 +69,8 @@ def _body(response: requests.Response, purpose: str, *, limit_bytes: int, until:
             )
         if time.monotonic() > until:
             raise TimeoutError("the answer takes too long")
+    if response.raw.length_remaining:
+        raise ConnectionError("the answer was broken off")
     return bytes(found)
 
 

@@ -8,7 +8,7 @@ from serving.models.cache import ChampionCache
 from serving.models.live import LiveModels
 from serving.models.watcher import ModelWatcher
 from tests.serving.models.graphs import PROBLEM
-from tests.serving.models.registries import MemoryRegistry
+from tests.serving.models.registries import MemoryRegistry, MlflowRegistry
 
 MINUTE = 60_000_000
 
@@ -55,6 +55,14 @@ class Watched:
     @property
     def shadows(self) -> list[int]:
         return [one.version for one in self.serving.shadows]
+
+
+@pytest.fixture
+def mlflow_registry(request, tmp_path) -> MlflowRegistry:
+    """The real one, among whatever other tests left there."""
+    stack, names = request.getfixturevalue("stack"), request.getfixturevalue("stack_names")
+    artefacts = names.services / "mlflow" / "artifacts"
+    return MlflowRegistry(stack.mlflow, lock=tmp_path / "registry.lock", artefacts=artefacts)
 
 
 @pytest.fixture

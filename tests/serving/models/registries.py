@@ -9,7 +9,7 @@ from pipelines.connectors.onnx_model import ModelFile
 from pipelines.contracts import model_registry as tags
 from pipelines.contracts.model_registry import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.contracts.registered_model import CONTEST, ENTERED, Event
-from pipelines.errors import ServiceError
+from pipelines.errors import ModelError, ServiceError
 from serving.models.mlflow_source import MlflowSource
 from serving.models.source import ModelSource, Outline, readable
 from tests.serving.models.graphs import PROBLEM
@@ -75,7 +75,12 @@ class MemoryRegistry:
     def files(self, model, *, limit_bytes):
         self._answer(self.away or self.files_away)
         self.asked += 1
-        return self.kept[model.folder, tags.MODEL_FILE], self.kept[model.folder, tags.FEATURES_FILE]
+        found = [self.kept.get((model.folder, file)) for file in (tags.MODEL_FILE, tags.FEATURES_FILE)]
+        if None in found:
+            raise ModelError(f"v{model.version}: it is not there.")
+        if max(len(one) for one in found) > limit_bytes:
+            raise ModelError(f"v{model.version}: it is larger than the limit.")
+        return tuple(found)
 
     def register(self, name, file, source=CONTEST, judged=JUDGED):
         number = len(self.stored) + 1
@@ -108,6 +113,7 @@ class MemoryRegistry:
     def retire(self, version):
         self.stored[version].tags[tags.RETIRED] = datetime.now(UTC).isoformat()
         self.aliases = {alias: of for alias, of in self.aliases.items() if of != version}
+        del self.kept[f"memory:/{version}", tags.MODEL_FILE]
 
     def tamper(self, version, file):
         self.kept[f"memory:/{version}", file] += b" "
