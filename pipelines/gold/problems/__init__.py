@@ -5,11 +5,11 @@ from pkgutil import iter_modules
 
 from pipelines.gold.problems.problem import Problem
 
-_OWN = "problem"
+_OWN = {"action", "problem"}
 
 
 def all_problems() -> dict[str, Problem]:
     """Every problem by name."""
-    modules = [one.name for one in iter_modules(__path__) if one.name != _OWN]
+    modules = [one.name for one in iter_modules(__path__) if one.name not in _OWN]
     found = [import_module(f"{__name__}.{name}").PROBLEM for name in modules]
     return {one.name: one for one in sorted(found, key=lambda one: one.name)}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipelines.errors import SettingsError
 from pipelines.gold.features.values import Where
+from pipelines.gold.problems.action import NOTHING, Action, require_distinct
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Problem:
     The outcome of a decision is an event that `outcome` lets through, with the same `keys`, after the
     decision and at most `horizon_seconds` later. `sets` are what a model may look at, less `left_out`
     (`<set>__<feature>`). `slices`: columns of the decision's event by which a model is judged, too.
+    `actions`: what can be done beside nothing; what the outcome brings is `worth.benefit_minor`. Models are
+    judged by `worth`, one act for all, and not by the actions.
     """
 
     name: str
@@ -59,3 +62,11 @@ class Problem:
     left_out: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
     gates: Gates = Gates()
+    actions: tuple[Action, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_distinct(self.actions)
+
+    def action(self, name: str) -> Action | None:
+        """The action of that name, `nothing` too; None where it has none."""
+        return next((one for one in (NOTHING, *self.actions) if one.name == name), None)
