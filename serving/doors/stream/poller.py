@@ -85,7 +85,8 @@ class Poller:
         self._reader: Reader | None = None
         self._positions: dict[Place, int] = {}
         self._revoked_at = 0.0
-        self._wanted: SimpleQueue[Callable[[Reader], None]] = SimpleQueue()
+        self._commits: SimpleQueue[Vector] = SimpleQueue()
+        self._restores: SimpleQueue[Vector] = SimpleQueue()
         self._room = threading.Semaphore(_BATCHES_AHEAD)
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kafka-reader", daemon=True)
@@ -105,11 +106,11 @@ class Poller:
 
     def commit(self, positions: Vector) -> None:
         """Commit soon. From any thread."""
-        self._wanted.put(lambda reader: reader.commit(positions))
+        self._commits.put(positions)
 
     def restore(self, store: Vector) -> None:
         """Read again what the store, whose positions were not known, lacks. From any thread."""
-        self._wanted.put(lambda reader: self._restore(reader, store))
+        self._restores.put(store)
 
     def assigned(self, places: frozenset[Place]) -> Vector:
         """Begin with what is new; go on with the rest."""
@@ -131,13 +132,14 @@ class Poller:
     def revoked(self, places: frozenset[Place]) -> None:  # noqa: ARG002 - some of them may come back at once
         """Commit what can be: another replica may go on from there."""
         self._revoked_at = time.monotonic()
-        until = self._revoked_at + _DRAIN_SECONDS
         nothing: tuple[Vector, int] = ({}, 0)
-        positions, under_way = self._asked(self._other.to_commit, default=nothing)
-        while under_way and time.monotonic() < until:
-            time.sleep(_DRAIN_STEP_SECONDS)
+        positions = {place: at for some in _drained(self._commits) for place, at in some.items()}
+        while True:
             further, under_way = self._asked(self._other.to_commit, default=nothing)
-            positions = {**positions, **further}
+            positions |= further
+            if not under_way or time.monotonic() > self._revoked_at + _DRAIN_SECONDS:
+                break
+            time.sleep(_DRAIN_STEP_SECONDS)
         if positions and self._reader is not None:
             with suppress(ServiceError):
                 self._reader.commit(positions, wait=True)
@@ -199,13 +201,13 @@ class Poller:
             self._tell(lambda: self._other.heard(ends, at))
 
     def _obey(self, reader: Reader) -> None:
-        with suppress(Empty):
-            while True:
-                wanted = self._wanted.get_nowait()
-                try:
-                    wanted(reader)
-                except ServiceError as error:
-                    _log.warning("kafka_refused", why=str(error))
+        try:
+            for positions in _drained(self._commits):
+                reader.commit(positions)
+            for store in _drained(self._restores):
+                self._restore(reader, store)
+        except ServiceError as error:
+            _log.warning("kafka_refused", why=str(error))
 
     def _restore(self, reader: Reader, store: Vector) -> None:
         back = rewound(reader, store, until=self._positions, bootstrap=self._membership.bootstrap)
@@ -238,6 +240,12 @@ class Poller:
     def _tell(self, call: Callable[[], Any]) -> None:
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._tell_there, call)
+
+
+def _drained(queue: SimpleQueue[T]) -> Iterator[T]:
+    with suppress(Empty):
+        while True:
+            yield queue.get_nowait()
 
 
 def _shown(places: Collection[Place]) -> list[str]:

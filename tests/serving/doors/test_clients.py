@@ -153,6 +153,7 @@ def test_offsets_are_found_by_place_and_by_time(bench):
     assert reader.at_times({place: between, empty: between}) == {place: 5, empty: 0}
     assert reader.at_times({place: between + 60_000_000}) == {place: 7}
     assert reader.at_times({place: 0}) == {place: 0}
+    assert reader.at_times({}) == reader.ends([]) == reader.committed([]) == {}
 
 
 def test_two_members_share_numbers_of_both_topics_together(bench):
