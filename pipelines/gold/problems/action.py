@@ -60,7 +60,7 @@ class Action:
 
     def value(self, probability: float, *, benefit_minor: int) -> float:
         """What it is expected to bring beyond doing nothing; `benefit_minor`: what the outcome brings."""
-        after = self.lifted(probability)
+        after = probability * (1 + self.lift) / (1 + self.lift * probability)
         return benefit_minor * (after - probability) - self.cost_minor - self.cost_if_bought_minor * after
 
 
