@@ -27,8 +27,9 @@ class Spending(NamedTuple):
 class Spent:
     """The budgets of one problem's actions. `at` is UTC microseconds; a day is one of UTC.
 
-    `limited`: the actions that have a budget. A replica has its share of each budget, rounded down: its partitions of all, see `own`. What is spent is
-    what actions were expected to cost: what they did cost is not known before the outcome.
+    `limited`: the actions that have one. A replica has its share of each, rounded down: its partitions of
+    all, see `own`. What is spent is what actions were expected to cost: what they did cost is not known
+    before the outcome.
     """
 
     def __init__(self, budgets: Mapping[str, Budget]) -> None:
