@@ -157,6 +157,14 @@ class Overlay:
         states = [one.state(feature_set) for one in held.events if one.is_beyond(beyond)]
         return Added(merged(feature_set, states), len(states))
 
+    def count(self, asked: Iterable[tuple[FeatureSet, Key]], *, beyond: Vector) -> int:
+        """How many events in flight are about any of these entities, each counted once."""
+        found: set[_InFlight] = set()
+        for feature_set, key in asked:
+            held = self._by_key[feature_set.name].get(key) if feature_set.name in self._by_key else None
+            found.update(one for one in (held.events if held else ()) if one.is_beyond(beyond))
+        return len(found)
+
     def visitors(self, user: str, *, beyond: Vector) -> list[str]:
         """The visitors whom an event in flight names together with the user."""
         held = self._by_user.get((user,))
