@@ -12,6 +12,7 @@ import requests
 from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from pipelines.errors import ModelError, ServiceError
 
@@ -55,7 +56,7 @@ def get(
             if response.status_code != requests.codes.ok:
                 raise ServiceError(f"MLflow at {base} could not {purpose}: it says {response.status_code}.")
             return _body(response, purpose, limit_bytes=limit_bytes, until=until)
-    except (MlflowException, requests.RequestException, OSError) as error:
+    except (MlflowException, requests.RequestException, HTTPError, OSError) as error:
         raise ServiceError(f"MLflow at {base} could not {purpose}: {_reason(error)}.") from error
 
 
@@ -69,14 +70,12 @@ def _body(response: requests.Response, purpose: str, *, limit_bytes: int, until:
             )
         if time.monotonic() > until:
             raise TimeoutError("the answer takes too long")
-    if response.raw.length_remaining:
-        raise ConnectionError("the answer was broken off")
     return bytes(found)
 
 
 def _reason(error: Exception) -> str:
     """Its first line; of lost connections it is enough that there is no answer."""
-    silent = isinstance(error, requests.ConnectionError | requests.Timeout)
+    silent = isinstance(error, requests.ConnectionError | requests.Timeout | ReadTimeoutError)
     if silent or "timeout" in str(error) or "Max retries exceeded" in str(error):
         return "it does not answer"
     lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -67,7 +67,7 @@ def chosen(problem: str, models: Sequence[RegisteredModel], outline: Outline, *,
 
     Raises `ModelError` where the champion is not among the models.
     """
-    by_version = {one.version: one for one in models if one.retired is None}
+    by_version = {one.version: one for one in models}
     number = outline.aliases.get(CHAMPION)
     if number is not None and number not in by_version:
         raise ModelError(

@@ -121,7 +121,7 @@ def test_a_changed_file_is_refused_and_the_champion_stays(watched, file):
     promoted(watched.registry, 2)
     watched.registry.tamper(2, file)
     watched.look(3)
-    assert watched.champion == 1
+    assert (watched.champion, watched.shadows) == (1, [])
     assert watched.serving.champion.probability(KNOWN) == 1 / 64
     (refusal,) = watched.told.refused
     assert (refusal.version, watched.told.refusals) == (2, 1)
@@ -137,10 +137,11 @@ def test_a_changed_file_is_refused_and_the_champion_stays(watched, file):
     [
         ("problem_version", "7", "made for other versions (problem 7 is now 1): it cannot decide any more"),
         ("set_versions", '{"clicks": 99}', "made for other versions (clicks 99 is now "),
+        ("retired", "2026-11-22T00:00:00+00:00", "v2 is retired: its file is deleted"),
         ("set_versions", "no JSON", "cannot be read there as a version of clicklake's"),
     ],
 )
-def test_a_model_of_other_versions_is_refused(watched, tag, value, why):
+def test_a_version_that_cannot_decide_is_refused(watched, tag, value, why):
     promoted(watched.registry, 1)
     watched.look(2)
     promoted(watched.registry, 2)

@@ -61,6 +61,26 @@ def drips(handler):
         return
 
 
+def breaks_off(handler):
+    """Half of what it promises."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "80")
+    handler.end_headers()
+    handler.wfile.write(b"y" * 40)
+
+
+def stops(over):
+    """A beginning, then nothing more."""
+
+    def answer(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b"y")
+        over.wait(10)
+
+    return answer
+
+
 def asked(uri: str, *, limit_bytes: int = 100, limit_seconds: float = 0.3) -> bytes:
     return get(uri, "/x", "answer", limit_bytes=limit_bytes, limit_seconds=limit_seconds)
 
@@ -72,6 +92,11 @@ def test_an_answer_is_given_as_it_is():
 
 def test_a_larger_answer_is_not_read_to_its_end():
     with server(says(200, b"y" * 101)) as uri, pytest.raises(ModelError, match="it is larger than"):
+        asked(uri)
+
+
+def test_half_an_answer_is_none():
+    with server(breaks_off) as uri, pytest.raises(ServiceError, match="IncompleteRead"):
         asked(uri)
 
 
@@ -98,6 +123,17 @@ def test_a_silent_server_costs_little(monkeypatch):
         began = time.monotonic()
         with pytest.raises(ServiceError, match=r"could not answer registered-models/search: it does not ans"):
             MlflowSource(uri).outlines()
+        assert time.monotonic() - began < 1
+        over.set()
+
+
+def test_a_server_that_stops_within_its_answer_costs_little(monkeypatch):
+    monkeypatch.setattr(mlflow_requests, "SILENT_SECONDS", 0.2)
+    over = threading.Event()
+    with server(stops(over)) as uri:
+        began = time.monotonic()
+        with pytest.raises(ServiceError, match=r"could not answer: it does not answer\.$"):
+            asked(uri, limit_seconds=5)
         assert time.monotonic() - began < 1
         over.set()
 
