@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, Protocol
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
 
 from pipelines.errors import PrerequisiteError, ServiceError
 
@@ -16,6 +17,15 @@ _GRACE_SECONDS = 2
 _START_SECONDS = 10.0
 _BACKLOG = 2048
 _CONCURRENCY = 1000
+
+
+class Application(Protocol):
+    """An ASGI application that says, in its `state`, how its endless streams are ended."""
+
+    state: Any
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
 
 
 class _Server(uvicorn.Server):
@@ -66,7 +76,7 @@ def url_of(bound: socket.socket) -> str:
     return f"http://{shown}:{port}/"
 
 
-def serve(app: Starlette, *, bound: socket.socket) -> None:
+def serve(app: Application, *, bound: socket.socket) -> None:
     """Answer until the process is told to end (Ctrl-C, SIGTERM); then `SystemExit(0)`."""
     # Uvicorn ends cleanly on these signals and then raises them once more, for these handlers.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -75,7 +85,7 @@ def serve(app: Starlette, *, bound: socket.socket) -> None:
 
 
 @contextmanager
-def serving(app: Starlette, *, bound: socket.socket) -> Iterator[str]:
+def serving(app: Application, *, bound: socket.socket) -> Iterator[str]:
     """Answer from a thread of this process; gives the URL once it is ready. Raises `ServiceError`."""
     server = _server(app)
     thread = threading.Thread(target=server.run, args=([bound],), name="web", daemon=True)
@@ -105,7 +115,7 @@ def _bound(family: int, host: str, port: int) -> socket.socket:
     return candidate
 
 
-def _server(app: Starlette) -> _Server:
+def _server(app: Application) -> _Server:
     config = uvicorn.Config(
         app,
         loop="uvloop",

@@ -19,11 +19,12 @@ _WHO = ("visitor_id", "user_id", "session_id")
 class Identity:
     """Features are kept by silver's ids. Records of decisions hold the sources' ids, as clicks do.
 
-    Silver puts pseudonyms in the place of both. `plain` reads records without doing so; where there are no
-    pseudonyms, nothing is changed at all.
+    Silver puts pseudonyms in the place of both, as `reader` does; `plain` reads records without doing so.
+    Where there are no pseudonyms, nothing is changed at all.
     """
 
     pseudonyms: Pseudonyms | None
+    reader: RecordReader
     plain: RecordReader
 
     def known_as(self, keys: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -129,7 +129,7 @@ class Replica:
             store_positions=self.store,
             log=self.log,
             problems=[PROBLEM],
-            identity=Identity(None, reader),
+            identity=Identity(None, reader, reader),
             meters=self.meters,
         )
         member = Membership(self.bootstrap, self.group, "replica", SESSION)
