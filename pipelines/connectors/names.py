@@ -16,8 +16,8 @@ VIP_USERS = "gold.vip_users"
 """The Delta table of who is a VIP now, which the route joins with."""
 
 CHECKOUTS_TOPIC = "checkouts"
-OUTPUT_TOPICS = ("decisions", CHECKOUTS_TOPIC, "vip_actions", VIP_DEAD_LETTERS, "notifications")
-"""Kafka topics that clicklake itself writes; the input topics are declared in the contracts."""
+OUTPUT_TOPICS = (CHECKOUTS_TOPIC, "vip_actions", VIP_DEAD_LETTERS, "notifications")
+"""Kafka topics that clicklake writes and does not land; those that land are declared in the contracts."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _field_row(field: Field) -> Sequence[str]:
         rules.append(f"one of {', '.join(field.choices)}" if few else "a word of the vocabulary")
     elif field.max_length is not None:
         rules.append(f"at most {field.max_length:,} characters")
-    if field.kind == "integer" and field.minimum is not None:
+    if field.kind in ("integer", "number") and field.minimum is not None:
         rules.append(f"from {field.minimum:,}" + (f" to {field.maximum:,}" if field.maximum else ""))
     return f"`{field.name}`", field.kind, ", ".join(rules), field.comment
 

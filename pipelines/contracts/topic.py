@@ -17,6 +17,7 @@ class TopicSpec:
     `key` is the field whose value is the Kafka key. `lines` are the fields of the elements of the
     record's `lines` array, one silver row each. A `compacted` topic keeps the latest record of each
     key, and a record without value there is a tombstone. Unknown fields are kept in `properties`.
+    `links`: whether a record that names a visitor and a user says that they belong together.
     There is one spec a topic, so specs are compared as objects: hashing all fields took longer than
     reading a record.
     """
@@ -28,6 +29,7 @@ class TopicSpec:
     fields: tuple[Field, ...]
     lines: tuple[Field, ...] = ()
     compacted: bool = False
+    links: bool = True
 
     @property
     def time_column(self) -> str:

@@ -23,6 +23,7 @@ from pipelines.contracts.fingerprint import record_key
 from pipelines.contracts.lake import DEAD_LETTERS, IDENTITIES, silver_tables
 from pipelines.contracts.parsing import RawRecord, Reject, Row
 from pipelines.contracts.tables import POSITION_COLUMNS, TIMESTAMP, TableSpec
+from pipelines.contracts.topics import all_topics
 from pipelines.silver.reading import RecordReader, Rows
 
 PREVIEWS_PER_TABLE = 3
@@ -33,6 +34,8 @@ _SUBJECT = ("visitor_id", "user_id", "event_id", "occurred_at", "known_at", "fin
 ENVELOPE = ("table", "reason", *_POSITION, "record_key", "link_key", *_SUBJECT, "preview")
 KEYED_TABLES = tuple(spec.name for spec in silver_tables().values() if "fingerprint" in spec.column_names)
 """The tables whose records have an id of their own, and are deduplicated."""
+LINKING_TABLES = frozenset(topic.table for topic in all_topics().values() if topic.links)
+"""The tables whose records say which visitor is which user."""
 _TYPES = dict.fromkeys(ENVELOPE, pa.string()) | {
     **{column.name: arrow_type(column.type) for column in POSITION_COLUMNS},
     **dict.fromkeys(("record_key", "link_key"), pa.binary()),
@@ -178,10 +181,12 @@ def _identity(table: str, rows: Sequence[Row], given: dict[str, pa.Array]) -> di
     topics, partitions = given["topic"].to_pylist(), given["partition"].to_pylist()
     keys: list[bytes | None] = []
     links: list[bytes | None] = []
+    is_linking = table in LINKING_TABLES
     for topic, partition, row in zip(topics, partitions, rows, strict=True):
         first, visitor, user = row.get("line_number", 1) == 1, row["visitor_id"], row["user_id"]
         keys.append(record_key(f"{topic}/{partition}", table, visitor, row["event_id"]) if first else None)
-        links.append(record_key("", IDENTITIES.name, visitor, user) if first and user is not None else None)
+        named = first and is_linking and user is not None
+        links.append(record_key("", IDENTITIES.name, visitor, user) if named else None)
     said = {name: _values(rows, name, _TYPES[name]) for name in _SUBJECT}
     return said | {"record_key": pa.array(keys, pa.binary()), "link_key": pa.array(links, pa.binary())}
 

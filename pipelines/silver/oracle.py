@@ -21,9 +21,11 @@ from pipelines.contracts.lake import (
     record_tables,
 )
 from pipelines.contracts.parsing import RawRecord, Reject, Row
+from pipelines.contracts.topics import all_topics
 from pipelines.silver.deduplication import DUPLICATE_BOUND, HOUR
 from pipelines.silver.reading import RecordReader, Rows
 
+_LINKING = {topic.table for topic in all_topics().values() if topic.links}
 _MICROS_PER_DAY = 86_400_000_000
 _CHUNK = 20_000
 
@@ -90,7 +92,7 @@ class Oracle:
         if known:
             repeats = {"repeats_offset": max(one.offset for one in known)}
             return [(DUPLICATES.name, {**row, "record_table": table, **repeats}) for table, row in keyed]
-        return [*rows, *self._identities(record, [row for _, row in keyed])]
+        return [*rows, *self._identities(record, [row for table, row in keyed if table in _LINKING])]
 
     def _identities(self, record: KafkaRecord, rows: list[Row]) -> Rows:
         found: Rows = []

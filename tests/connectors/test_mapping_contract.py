@@ -106,7 +106,7 @@ def test_mistakes_in_an_order(tmp_path, lines, says):
         ("-- @column id\n", "no `-- @topic NAME`"),
         ("-- @column id\n-- @topic clicks\n-- nothing\n", "there is no select below it"),
         ("-- @column id\nselect 1\n", "line 2: SQL stands before the first `-- @topic NAME`"),
-        (HEAD.format(topic="klicks", select=CLICK), "the topics are clicks, offers, orders"),
+        (HEAD.format(topic="klicks", select=CLICK), "the topics are clicks, decisions, offers, orders"),
     ],
 )
 def test_mistakes_in_the_directives(tmp_path, text, says):

@@ -16,6 +16,7 @@ from pipelines.contracts.parsing import KNOWN_AT_HEADER, RawRecord, Reject, Row,
 from pipelines.contracts.topics import all_topics
 from pipelines.simulator.faults import broken_copy
 from tests.contracts.odd_values import ODD_VALUES
+from tests.decided import a_decision
 from tests.simulator.runs import START, run_shop
 
 INGESTED_AT = START + 3_600_000_000
@@ -65,6 +66,7 @@ def originals() -> dict[str, list[list[tuple[str, str]]]]:
         if delivery.fate == "ok" and delivery.value[:2] != MARKER and len(records) < 40:
             record = json.loads(delivery.value)
             records.append([(name, json.dumps(value)) for name, value in record.items()])
+    chosen["decisions"].append([(name, json.dumps(value)) for name, value in a_decision().items()])
     return chosen
 
 

@@ -101,7 +101,7 @@ def test_a_short_key_is_refused_without_being_shown():
     ("fields", "sentence"),
     [
         ("[vistor_id]", "`vistor_id` is no id or free text of the data contract; did you mean `visitor_id`."),
-        ("[quux]", "`quux` is no id or free text of the data contract; such are brand, campaign, "),
+        ("[quux]", "`quux` is no id or free text of the data contract; such are about_event, about_topic, "),
         ("[event_type]", "`event_type` is no id or free text of the data contract; "),
         ("[quantity]", "`quantity` is no id or free text of the data contract; "),
         ("[occurred_at]", "`occurred_at` is no id or free text of the data contract; "),

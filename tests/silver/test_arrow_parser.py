@@ -9,6 +9,7 @@ from pipelines.contracts.fingerprint import record_key
 from pipelines.contracts.lake import BRONZE, IDENTITIES
 from pipelines.contracts.parsing import Reject
 from pipelines.silver.arrow_parser import ENVELOPE, ArrowParser, parse_batch, parsed_schema, parsed_tables
+from tests.decided import a_decision
 from tests.records import CLICK, NOON, ORDER, bronze_row, reader_of
 
 READER = reader_of()
@@ -152,6 +153,12 @@ def test_an_envelope_says_which_record_it_is_and_whom_it_names():
 def test_an_order_names_its_user_once():
     lines = parse([bronze_row("orders", 3, {**ORDER, "user_id": "u1"})])
     assert [line["link_key"] for line in lines] == [record_key("", IDENTITIES.name, "v1", "u1"), None]
+
+
+def test_a_decision_has_an_id_of_its_own_and_links_nobody():
+    (row,) = parse([bronze_row("decisions", 3, a_decision())])
+    assert row["record_key"] == record_key("decisions/0", "silver.decisions", "v1", a_decision()["event_id"])
+    assert row["link_key"] is None
 
 
 def test_the_rows_of_one_message_say_together_what_it_says():
