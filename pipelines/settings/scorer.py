@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from pipelines.errors import SettingsError
+from pipelines.settings.scorer_doors import ScorerHttp, ScorerKafka
 from pipelines.settings.sections import Section
 
 Shadows = Annotated[int, msgspec.Meta(ge=0, le=20)]
@@ -32,6 +33,8 @@ class Scorer(Section, frozen=True):
 
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)]
     shadows: Shadows
+    http: ScorerHttp
+    kafka: ScorerKafka
     holdout_share: Drawn = 0.05
     explore_share: Drawn = 0.02
     policy_salt: str = "clicklake"
