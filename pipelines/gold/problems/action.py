@@ -44,9 +44,9 @@ class Action:
     needs_account: bool = False
 
     def __post_init__(self) -> None:
-        if self.lift <= -1 or self.cost_minor < 0 or self.after_seconds < 0:
+        if not self.lift > -1 or self.cost_minor < 0 or self.after_seconds < 0:
             raise SettingsError(
-                f"problems: action `{self.name}` has a lift of -1 or less, or a negative cost."
+                f"problems: action `{self.name}` must have a lift above -1, a cost and a delay of 0 or more."
             )
 
     def lifted(self, probability: float) -> float:
