@@ -22,7 +22,7 @@ _CLOSE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Inside:
-    """What decides. `store_positions`: the online store's, as last read. `unready`: what is missing, by part."""
+    """What decides. `store_positions`: the store's, as last read. `unready`: what is missing, by part."""
 
     scorer: Scorer
     feed: Feed
