@@ -68,7 +68,7 @@ class Decision(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 def wire_time(micros: int) -> str:
     """A moment, UTC microseconds, as records hold it: ISO 8601 to the microsecond."""
     seconds, rest = divmod(micros, _MICROS)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest:06d}Z"
 
 
 def decision_id(problem: Problem, *, visitor_id: str, event_id: str) -> str:
