@@ -108,10 +108,10 @@ class Following:
             return
         champion = self._champion(wanted.champion, at)
         there = [one for one in wanted.shadows if _key(one) in self._loaded]
-        self._hand_over(outline, champion, there, at=at)
+        self._hand_over(outline, champion, there, at=at)  # the champion waits for no shadow
+        self._remember(wanted.champion, at)
         self._hand_over(outline, champion, wanted.shadows, at=at)
         self._let_go()
-        self._remember(wanted.champion, at)
         if settled and champion is not None and wanted.champion is not None:
             self.diary.promoted(champion.version, wanted.champion.promotion)
         if not self._is_pending:

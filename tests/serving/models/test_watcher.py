@@ -26,17 +26,17 @@ def decided(watched) -> tuple[int, float]:
 
 async def deciding(watched, registry) -> list[tuple[int, float]]:
     """Decisions in the loop's thread, while another promotes and the watcher swaps."""
+    made = [decided(watched)]
 
     def promote() -> None:
-        for swap in range(SWAPS):
+        for version in range(1, SWAPS + 1):
             until = time.monotonic() + 10
-            while watched.told.swapped <= swap and time.monotonic() < until:
+            while made[-1][0] != version and time.monotonic() < until:
                 time.sleep(0.001)
-            registry.promote(swap + 2)
+            registry.promote(version + 1)
 
     promoting = threading.Thread(target=promote)
     promoting.start()
-    made = [decided(watched)]
     while made[-1][0] != SWAPS + 1 or len(made) < DECISIONS:
         made.append(decided(watched))
         await asyncio.sleep(0)
