@@ -4,6 +4,7 @@ from functools import cache
 
 from pipelines.contracts.attribution import CHECKOUTS, TOUCHPOINTS
 from pipelines.contracts.contests import CONTESTS
+from pipelines.contracts.decisions import DECISIONS
 from pipelines.contracts.feature_reads import FEATURE_READS
 from pipelines.contracts.labels import LABELLED_EXAMPLES, LABELS
 from pipelines.contracts.tables import BOOLEAN, DATE, INTEGER, LONG, STRING, TIMESTAMP, Column, TableSpec
@@ -154,5 +155,14 @@ def gold_tables() -> dict[str, TableSpec]:
     marts = (SESSIONS, DAILY_SESSIONS, FUNNELS, PATHS, COHORTS)
     return {
         spec.name: spec
-        for spec in (*marts, CHECKOUTS, TOUCHPOINTS, FEATURE_READS, LABELS, LABELLED_EXAMPLES, CONTESTS)
+        for spec in (
+            *marts,
+            CHECKOUTS,
+            TOUCHPOINTS,
+            FEATURE_READS,
+            LABELS,
+            LABELLED_EXAMPLES,
+            CONTESTS,
+            DECISIONS,
+        )
     }

@@ -76,7 +76,7 @@ def _side(events: pa.Table, problem: Problem, side: str) -> Iterator[pa.RecordBa
         yield from _rows(
             events,
             side=[side] * events.num_rows,
-            key=_keys(events, problem),
+            key=keys_of(events, problem),
             problem=[problem.name] * events.num_rows,
             problem_version=[problem.version] * events.num_rows,
             horizon_seconds=[problem.horizon_seconds] * events.num_rows,
@@ -84,7 +84,8 @@ def _side(events: pa.Table, problem: Problem, side: str) -> Iterator[pa.RecordBa
         )
 
 
-def _keys(events: pa.Table, problem: Problem) -> list[str]:
+def keys_of(events: pa.Table, problem: Problem) -> list[str]:
+    """By what decisions meet outcomes: JSON of the problem, its version and the values of its keys."""
     columns = [events[name].to_pylist() for name in problem.keys]
     rows = zip(*columns, strict=True)
     return [msgspec.json.encode((problem.name, problem.version, *row)).decode() for row in rows]

@@ -25,6 +25,7 @@ def order(**schedules: Schedule | None) -> list[str]:
 def test_the_schedules_of_the_settings_are_of_jobs_that_there_are():
     plan = planned(load_settings(environ={}).schedules, known=schedulable())
     assert {one.job for one in plan} == {
+        "build_decisions",
         "build_examples",
         "build_marts",
         "carry_features",

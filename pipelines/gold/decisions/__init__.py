@@ -1,0 +1,1 @@
+"""Decisions and what became of them: outcomes, weights, figures. Arrow and numpy, no input or output."""
