@@ -15,7 +15,7 @@ from serving.models.cache import ChampionCache, Kept
 from serving.models.diary import Diary
 from serving.models.live import LiveModel, Serving
 from serving.models.loading import load, require_servable
-from serving.models.source import ModelSource, Outline, chosen
+from serving.models.source import Chosen, ModelSource, Outline, chosen
 
 _LOOK_AGAIN_MICROS = 60_000_000
 """How often versions are read though their outline is the same: tags do not show in it."""
@@ -105,17 +105,27 @@ class Following:
         except ModelError as error:
             self.diary.refused(outline.aliases.get(CHAMPION), str(error), at=at)
             self.diary.withheld(at)
-            return
+        else:
+            self._serve(wanted, outline, at=at)
+            if settled:
+                self._tell_promotion(wanted.champion)
+        if not self._is_pending:
+            self._seen, self._look_again = outline, at + _LOOK_AGAIN_MICROS if settled else at
+
+    def _serve(self, wanted: Chosen, outline: Outline, *, at: int) -> None:
+        """The champion first, which waits for no shadow; then all that is wanted, and nothing else."""
         champion = self._champion(wanted.champion, at)
         there = [one for one in wanted.shadows if _key(one) in self._loaded]
-        self._hand_over(outline, champion, there, at=at)  # the champion waits for no shadow
+        self._hand_over(outline, champion, there, at=at)
         self._remember(wanted.champion, at)
         self._hand_over(outline, champion, wanted.shadows, at=at)
         self._let_go()
-        if settled and champion is not None and wanted.champion is not None:
-            self.diary.promoted(champion.version, wanted.champion.promotion)
-        if not self._is_pending:
-            self._seen, self._look_again = outline, at + _LOOK_AGAIN_MICROS if settled else at
+
+    def _tell_promotion(self, wanted: RegisteredModel | None) -> None:
+        """Who made the champion champion, if it is the one that serves."""
+        champion = self._serving.champion
+        if wanted is not None and champion is not None and champion.version == wanted.version:
+            self.diary.promoted(champion.version, wanted.promotion)
 
     def _champion(self, wanted: RegisteredModel | None, at: int) -> LiveModel | None:
         """The wanted one; the present one where that is refused."""

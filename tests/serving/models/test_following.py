@@ -152,6 +152,19 @@ def test_a_version_that_cannot_decide_is_refused(watched, tag, value, why):
     assert watched.told.refused[-1].version == 2
 
 
+def test_a_champion_that_cannot_be_read_is_not_read_at_every_look(watched):
+    promoted(watched.registry, 1)
+    watched.registry.stored[1].tags["set_versions"] = "no JSON"
+    read, versions = [], watched.registry.versions
+    watched.registry.versions = lambda *asked: read.append(1) or versions(*asked)
+    watched.look(10)
+    assert (len(read), watched.told.refusals) == (2, 1)
+    watched.registry.stored[1].tags["set_versions"] = "{}"
+    watched.now += MINUTE
+    watched.look()
+    assert watched.champion == 1
+
+
 def test_a_model_is_refused_that_fails_gives_no_probabilities_or_asks_for_more(watched):
     promoted(watched.registry, 1)
     watched.look(2)

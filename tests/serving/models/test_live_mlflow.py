@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipelines.contracts.clock import micros
-from pipelines.settings.scorer import Scorer
 from serving.models.opening import open_models
 from serving.models.watcher import wall_micros
 from tests.relay import relay_to
@@ -17,7 +16,7 @@ NAME = PROBLEM.name
 
 
 @pytest.fixture
-def opened(stack, tmp_path):
+def opened(stack, stack_settings, tmp_path):
     """Opens live models through a relay that can be cut; stops them at the end."""
     parts, running = urlsplit(stack.mlflow), []
     with relay_to(parts.hostname, parts.port) as relay:
@@ -25,7 +24,7 @@ def opened(stack, tmp_path):
         def start():
             live, watcher = open_models(
                 f"http://127.0.0.1:{relay.port}",
-                settings=Scorer(poll_seconds=2, shadows=2),
+                settings=stack_settings.scorer,
                 folder=tmp_path / "models",
                 deliver=lambda run: run(),
             )
@@ -63,7 +62,7 @@ def test_promotion_rollback_and_an_outage(opened, mlflow_registry):
     assert live.of(NAME).champion.probability(KNOWN) == 2 / 64
     assert mlflow_registry.rollback() == first
     assert seconds_until(lambda: decides(live, first)) < 5
-    assert [one.version for one in live.of(NAME).shadows][:1] == [second]
+    assert second in [one.version for one in live.of(NAME).shadows]
     seconds_until(lambda: live.told(NAME).swaps[-1].by == "ada")
     assert live.told(NAME).swaps[-1].reason == "odd offers"
     relay.cut()
