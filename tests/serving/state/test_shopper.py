@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts.positions import Vector
@@ -68,6 +68,7 @@ def _vectors() -> st.SearchStrategy[Vector]:
     return st.dictionaries(st.sampled_from(PLACES), st.integers(0, 14))
 
 
+@settings(max_examples=40)
 @given(streams(), _vectors(), _vectors(), _vectors(), st.integers(0, 25), st.sampled_from("vw"), st.data())
 def test_all_that_lies_below_the_positions_is_known_and_nothing_else(
     records: Any, since: Vector, stored: Vector, moved: Vector, cut: int, visitor: str, data: Any
