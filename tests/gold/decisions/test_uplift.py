@@ -76,6 +76,8 @@ def test_rows_of_one_weight_count_in_full_and_of_many_weights_less():
     assert over_all["a"].acted_effective < 0.8 * over_all["a"].acted
     assert over_all["a"].acted > wanted["a"].acted
     assert over_all["a"].held_out == over_all["b"].held_out > wanted["a"].held_out
+    acted = sum(one.acted for one in over_all.values())
+    assert acted + over_all["a"].held_out == shop(2).num_rows
 
 
 def test_days_of_different_holdouts_go_together():

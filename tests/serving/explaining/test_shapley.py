@@ -138,13 +138,14 @@ def test_the_same_seed_tells_the_same_and_another_one_draws_anew():
     assert first != other
 
 
-def test_the_model_is_asked_once():
+def test_the_model_is_asked_once_and_only_of_what_differs():
     asked = []
-    model, names, row, baseline = case(7, 30)
+    model, names, row, baseline = case(7, 32)
+    row[0], row[1], baseline[1] = baseline[0], np.nan, np.nan
 
     def counting(rows):
         asked.append(rows.shape)
         return model(rows)
 
     explain(counting, names, row, baseline, seed="d", permutations=64)
-    assert asked == [(64 * 29 + 2, 30)]
+    assert asked == [(64 * 29 + 2, 32)]
