@@ -53,6 +53,9 @@ _TYPES = {
     "occurred_at": pa.int64(),
 }
 COLUMNS = ("kind", "event_id", *_OF_BOTH, "price_minor", "quantity", *_OF_EVENTS, "properties", *_POSITION)
+_NOTHING = dict.fromkeys(COLUMNS)
+_SAME = (*_OF_BOTH, *_POSITION, "quantity", "properties")
+_SAME_OF_EVENTS = (*_SAME, *_OF_EVENTS)
 EVENT = pa.schema([(name, _TYPES.get(name, pa.string())) for name in COLUMNS])
 """One row per behavioural event and per line of an order's version; times in UTC microseconds."""
 
@@ -77,8 +80,7 @@ def of_row(table: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
     if table not in TABLES:
         return None
     is_order = table == _ORDERS
-    same = (*_OF_BOTH, *_POSITION, "quantity", "properties", *(() if is_order else _OF_EVENTS))
-    found = dict.fromkeys(COLUMNS) | {name: row.get(name) for name in same}
+    found = {**_NOTHING, **{name: row.get(name) for name in (_SAME if is_order else _SAME_OF_EVENTS)}}
     if is_order:
         line = {"event_id": f"{row['event_id']}#{row['line_number']}", "kind": ORDER_KINDS[row["status"]]}
         return found | line | {"price_minor": row.get("unit_price_minor")}

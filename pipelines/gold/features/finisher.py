@@ -1,12 +1,11 @@
 """From an entity's state to its columns, quickly: `scalar.values`, with what is always the same done once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pipelines.gold.features.aggregates.sums import quotient
 from pipelines.gold.features.feature_set import Feature, FeatureSet
-from pipelines.gold.features.monoids import Element
-from pipelines.gold.features.scalar import Elements, State, is_expired, values
+from pipelines.gold.features.scalar import Elements, State, added, is_expired, values
 from pipelines.gold.features.windows import LIFETIME, MICROS, Window
 
 
@@ -86,15 +85,7 @@ class Finisher:
             for (of, start), elements in state.tiles.items()
             if of == hop and first <= start <= last and elements
         ]
-        return held[0] if len(held) == 1 else self._sum(held)
-
-    def _sum(self, held: Iterable[Elements]) -> Elements:
-        monoids, sums = self._set.monoids, dict[str, Element]()
-        for elements in held:
-            for name, element in elements.items():
-                known = sums.get(name)
-                sums[name] = element if known is None else monoids[name].merge(known, element)
-        return sums
+        return added(self._set, held)
 
 
 def _over(feature_set: FeatureSet, window: Window) -> list[Feature]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pipelines.contracts.positions import Vector
 from pipelines.gold.features.feature_set import FeatureSet
-from pipelines.gold.features.scalar import State, key_of, merged, state_of
+from pipelines.gold.features.scalar import State, merged, state_of
 from pipelines.gold.features.values import Event
 
 Place = tuple[str, int]
@@ -42,24 +42,26 @@ class _InFlight:
 
 
 class _Held:
-    """The events of one entity in the order in which they came, and the state of the first of them."""
+    """The events of one entity in the order in which they came, and by set the state of the first of them."""
 
-    __slots__ = ("_count", "_state", "events")
+    __slots__ = ("_states", "events")
 
     def __init__(self) -> None:
         self.events: dict[_InFlight, None] = {}
-        self._state, self._count = State(), 0
+        self._states: dict[str, tuple[State, int]] = {}
 
     def drop(self, one: _InFlight) -> None:
         del self.events[one]
-        self._state, self._count = State(), 0
+        self._states.clear()
 
     def state(self, feature_set: FeatureSet) -> State:
         """The state of all: what has come since it was last asked for is added to what it was then."""
-        new = islice(self.events, self._count, None)
-        self._state = merged(feature_set, [self._state, *(one.state(feature_set) for one in new)])
-        self._count = len(self.events)
-        return self._state
+        known, count = self._states.get(feature_set.name, (State(), 0))
+        if count < len(self.events):
+            new = islice(self.events, count, None)
+            known = merged(feature_set, [known, *(one.state(feature_set) for one in new)])
+            self._states[feature_set.name] = known, len(self.events)
+        return known
 
 
 def _advance(vector: dict[Place, int], ahead: Vector) -> None:
@@ -76,17 +78,25 @@ class Added(NamedTuple):
 
 
 _Index = defaultdict[Key, _Held]
+_NOTHING = Added(State(), 0)
+
+
+def _key(one: _InFlight, names: tuple[str, ...]) -> Key:
+    event = one.event
+    return tuple([event.get(name) for name in names])  # type: ignore[misc] - of nobody where one is None
 
 
 class Overlay:
-    """The events from `since` on that were consumed and not released, by set and entity."""
+    """The events from `since` on that were consumed and not released, by entity.
+
+    `sets`: whose entities will be asked for; others join when they are.
+    """
 
     def __init__(self, sets: Iterable[FeatureSet], *, since: Vector) -> None:
-        self._sets = list(sets)
         self._since = dict(since)
         self._reached = dict(since)
         self._queues: defaultdict[Place, deque[_InFlight]] = defaultdict(deque)
-        self._by_key: dict[str, _Index] = {one.name: defaultdict(_Held) for one in self._sets}
+        self._by_keys: dict[tuple[str, ...], _Index] = {one.keys: defaultdict(_Held) for one in sets}
         self._by_user: _Index = defaultdict(_Held)
 
     def __len__(self) -> int:
@@ -147,11 +157,11 @@ class Overlay:
 
         Quickest once what these positions cover has been released.
         """
-        if feature_set.name not in self._by_key:
-            self._take_in(feature_set)
-        held = self._by_key[feature_set.name].get(key)
+        if feature_set.keys not in self._by_keys:
+            self._take_in(feature_set.keys)
+        held = self._by_keys[feature_set.keys].get(key)
         if held is None:
-            return Added(State(), 0)
+            return _NOTHING
         if all(offset <= self._since.get(place, 0) for place, offset in beyond.items()):
             return Added(held.state(feature_set), len(held.events))
         states = [one.state(feature_set) for one in held.events if one.is_beyond(beyond)]
@@ -161,8 +171,9 @@ class Overlay:
         """How many events in flight are about any of these entities, each counted once."""
         found: set[_InFlight] = set()
         for feature_set, key in asked:
-            held = self._by_key[feature_set.name].get(key) if feature_set.name in self._by_key else None
-            found.update(one for one in (held.events if held else ()) if one.is_beyond(beyond))
+            held = self._by_keys[feature_set.keys].get(key) if feature_set.keys in self._by_keys else None
+            if held is not None:
+                found.update([one for one in held.events if one.is_beyond(beyond)])
         return len(found)
 
     def visitors(self, user: str, *, beyond: Vector) -> list[str]:
@@ -171,14 +182,13 @@ class Overlay:
         events = held.events if held else ()
         return list(dict.fromkeys(one.event[_VISITOR] for one in events if one.is_beyond(beyond)))
 
-    def _take_in(self, feature_set: FeatureSet) -> None:
-        """Begin with a set that has become live since: what is in flight counts for it, too."""
-        index = self._by_key[feature_set.name] = defaultdict(_Held)
+    def _take_in(self, names: tuple[str, ...]) -> None:
+        """Begin with entities of a set that has become live since: what is in flight counts for it, too."""
+        index = self._by_keys[names] = defaultdict(_Held)
         for one in chain.from_iterable(self._queues.values()):
-            key = key_of(feature_set, one.event)
-            if key is not None:
+            key = _key(one, names)
+            if None not in key:
                 index[key].events[one] = None
-        self._sets.append(feature_set)
 
     def _keep(self, one: _InFlight) -> None:
         self._queues[one.place].append(one)
@@ -192,10 +202,10 @@ class Overlay:
                 del index[key]
 
     def _indexed(self, one: _InFlight) -> Iterable[tuple[_Index, Key]]:
-        for feature_set in self._sets:
-            key = key_of(feature_set, one.event)
-            if key is not None:
-                yield self._by_key[feature_set.name], key
+        for names, index in self._by_keys.items():
+            key = _key(one, names)
+            if None not in key:
+                yield index, key
         user = one.event.get(_USER)
         if user is not None:
             yield self._by_user, (user,)

@@ -1,6 +1,6 @@
 """The plain interpreter, one event at a time: what the scorer keeps, and what the others are held to."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ class State:
 
 def key_of(feature_set: FeatureSet, event: Event) -> tuple[str, ...] | None:
     """The entity that an event is about; None when it names none."""
-    key = tuple(event.get(name) for name in feature_set.keys)
+    key = tuple([event.get(name) for name in feature_set.keys])
     return None if None in key else key  # type: ignore[return-value]
 
 
@@ -42,10 +42,32 @@ def state_of(feature_set: FeatureSet, event: Event) -> State:
 
 def merged(feature_set: FeatureSet, states: Iterable[State]) -> State:
     """The states of one entity, or of several that are read as one, as one."""
-    whole = State()
-    for state in states:
-        whole = _merged(feature_set, whole, state)
-    return whole
+    found = [*states]
+    if len(found) == 1:
+        return found[0]
+    tiles: dict[Tile, list[Elements]] = {}
+    for state in found:
+        for tile, elements in state.tiles.items():
+            tiles.setdefault(tile, []).append(elements)
+    return State(
+        added(feature_set, [state.lifetime for state in found]),
+        {tile: added(feature_set, held) for tile, held in tiles.items()},
+    )
+
+
+def added(feature_set: FeatureSet, several: Sequence[Elements]) -> Elements:
+    """The elements of several as one."""
+    if len(several) == 1:
+        return several[0]
+    held: dict[str, list[Element]] = {}
+    for elements in several:
+        for name, element in elements.items():
+            if name in held:
+                held[name].append(element)
+            else:
+                held[name] = [element]
+    monoids = feature_set.monoids
+    return {name: one[0] if len(one) == 1 else monoids[name].merge_all(one) for name, one in held.items()}
 
 
 def values(feature_set: FeatureSet, state: State, *, at: int) -> dict[str, Any]:
@@ -68,45 +90,25 @@ def is_expired(ttl: Ttl, lifetime: Elements, *, at: int) -> bool:
 
 
 def _lifted(feature_set: FeatureSet, event: Event) -> Elements:
-    found = {
-        part.feature: part.aggregate.lift(event)
-        for where, parts in feature_set.parts_by_where
-        if where.holds(event)
-        for part in parts
-    }
-    return {name: element for name, element in found.items() if element is not None}
+    found: dict[str, Element] = {}
+    for where, parts in feature_set.parts_by_where:
+        if where.holds(event):
+            for part in parts:
+                element = part.aggregate.element(event)
+                if element is not None:
+                    found[part.feature] = element
+    return found
 
 
 def _of(names: Collection[str], elements: Elements) -> Elements:
     return {name: element for name, element in elements.items() if name in names}
 
 
-def _merged(feature_set: FeatureSet, one: State, other: State) -> State:
-    tiles = one.tiles or other.tiles
-    if one.tiles and other.tiles:
-        tiles = {**one.tiles}
-        for tile, elements in other.tiles.items():
-            tiles[tile] = _added(feature_set, tiles.get(tile, {}), elements)
-    return State(_added(feature_set, one.lifetime, other.lifetime), tiles)
-
-
-def _added(feature_set: FeatureSet, one: Elements, other: Elements) -> Elements:
-    if not one or not other:
-        return one or other
-    monoids, sums = feature_set.monoids, {**one}
-    for name, element in other.items():
-        held = sums.get(name)
-        sums[name] = element if held is None else monoids[name].merge(held, element)
-    return sums
-
-
 def _over(feature_set: FeatureSet, window: Window, state: State, at: int) -> Elements:
     if window is LIFETIME:
         return state.lifetime
-    found: Elements = {}
-    for start in window.tiles(at):
-        found = _added(feature_set, found, state.tiles.get((window.hop, start), {}))
-    return found
+    tiles = [state.tiles.get((window.hop, start), {}) for start in window.tiles(at)]
+    return added(feature_set, tiles)
 
 
 def _values(feature_set: FeatureSet, window: Window, elements: Elements, at: int) -> dict[str, Any]:

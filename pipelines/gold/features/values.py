@@ -140,7 +140,10 @@ class Where:
         """Whether the event counts."""
         if self.kinds and event["kind"] not in self.kinds:
             return False
-        return all(value.of(event) == wanted for value, wanted in self.equal)
+        for value, wanted in self.equal:  # noqa: SIM110 - a generator takes three times as long
+            if value.of(event) != wanted:
+                return False
+        return True
 
     def of_rows(self, events: pa.Table) -> npt.NDArray[np.bool_]:
         """Whether each row counts."""
@@ -163,7 +166,10 @@ class Either(Where):
         return {name for one in self.of for name in one.reads}
 
     def holds(self, event: Event) -> bool:
-        return any(one.holds(event) for one in self.of)
+        for one in self.of:  # noqa: SIM110
+            if one.holds(event):
+                return True
+        return False
 
     def of_rows(self, events: pa.Table) -> npt.NDArray[np.bool_]:
         return reduce(np.logical_or, (one.of_rows(events) for one in self.of))

@@ -61,10 +61,10 @@ class Aggregate(ABC):
 
     def lift(self, event: Event) -> Element | None:
         """The event's element; None when it does not count."""
-        return self._element(event) if self.where.holds(event) else None
+        return self.element(event) if self.where.holds(event) else None
 
     @abstractmethod
-    def _element(self, event: Event) -> Element | None:
+    def element(self, event: Event) -> Element | None:
         """The element of an event that `where` lets through."""
 
     @abstractmethod

@@ -38,7 +38,7 @@ class Distinct(OfSample):
     def monoid(self) -> Monoid:  # type: ignore[override]
         return LowestHashes(self.sample)
 
-    def _element(self, event: Event) -> Element | None:
+    def element(self, event: Event) -> Element | None:
         value = self.value.of(event)
         return None if value is None else ([hash_of(value)],)
 

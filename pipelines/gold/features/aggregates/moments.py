@@ -35,7 +35,7 @@ class First(Sum):
     def reads(self) -> set[str]:
         return super().reads | {"occurred_at", "event_id"}
 
-    def _element(self, event: Event) -> Element | None:
+    def element(self, event: Event) -> Element | None:
         value = self.value.of(event)
         return None if value is None else (value, event["occurred_at"], event["event_id"])
 
@@ -68,7 +68,7 @@ class SinceLast(Aggregate):
     def reads(self) -> set[str]:
         return super().reads | {"occurred_at"}
 
-    def _element(self, event: Event) -> Element | None:
+    def element(self, event: Event) -> Element | None:
         return (event["occurred_at"],)
 
     def lift_rows(self, events: pa.Table, counting: Mask | None = None) -> Lifted:

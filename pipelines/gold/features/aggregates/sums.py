@@ -19,7 +19,7 @@ class Count(Aggregate):
     monoid: Monoid = Add()
     type = pa.int64()
 
-    def _element(self, event: Event) -> Element | None:
+    def element(self, event: Event) -> Element | None:
         return (1,)
 
     def lift_rows(self, events: pa.Table, counting: Mask | None = None) -> Lifted:
@@ -65,7 +65,7 @@ class Sum(Aggregate):
     def reads(self) -> set[str]:
         return super().reads | {self.value.reads}
 
-    def _element(self, event: Event) -> Element | None:
+    def element(self, event: Event) -> Element | None:
         value = self.value.of(event)
         return None if value is None else (value,)
 
@@ -88,7 +88,7 @@ class Mean(Sum):
     monoid: Monoid = Add("", "count")
     type = pa.float64()
 
-    def _element(self, event: Event) -> Element | None:
+    def element(self, event: Event) -> Element | None:
         value = self.value.of(event)
         return None if value is None else (value, 1)
 

@@ -31,7 +31,7 @@ class Top(OfSample):
     def monoid(self) -> Monoid:  # type: ignore[override]
         return LowestCounts(self.sample)
 
-    def _element(self, event: Event) -> Element | None:
+    def element(self, event: Event) -> Element | None:
         value = self.value.of(event)
         return None if value is None else ([hash_of(value)], [value], [1])
 

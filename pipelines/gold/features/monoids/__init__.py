@@ -7,6 +7,7 @@ or one that is null in all columns (a sum of nothing may also be 0).
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,6 +30,10 @@ class Monoid(ABC):
     @abstractmethod
     def merge(self, one: Element, other: Element) -> Element:
         """The two as one."""
+
+    def merge_all(self, elements: Sequence[Element]) -> Element:
+        """Several as one, at least one."""
+        return reduce(self.merge, elements)
 
     @abstractmethod
     def fold_groups(self, columns: Columns, groups: Indices, *, count: int) -> Columns:

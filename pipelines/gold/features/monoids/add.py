@@ -27,9 +27,11 @@ class Add(Monoid):
         return [(suffix, pa.int64()) for suffix in self._suffixes]
 
     def merge(self, one: Element, other: Element) -> Element:
-        if len(one) == 1:  # most are, and this is done for every feature of every decision
-            return (_wrapped(one[0] + other[0]),)
-        return tuple(_wrapped(a + b) for a, b in zip(one, other, strict=True))
+        return self.merge_all((one, other))
+
+    def merge_all(self, elements: Sequence[Element]) -> Element:
+        # Sums of Python's integers are exact: that they begin again at the other end can wait for the last.
+        return tuple([_wrapped(sum(column)) for column in zip(*elements, strict=True)])
 
     def fold_groups(self, columns: Columns, groups: Indices, *, count: int) -> Columns:
         order = np.argsort(groups, kind="stable")

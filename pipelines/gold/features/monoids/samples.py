@@ -28,7 +28,10 @@ class LowestHashes(Monoid):
         return [("", pa.list_(pa.int64()))]
 
     def merge(self, one: Element, other: Element) -> Element:
-        return (sorted({*one[0], *other[0]})[: self.size],)
+        return self.merge_all((one, other))
+
+    def merge_all(self, elements: Sequence[Element]) -> Element:
+        return (sorted(set().union(*(hashes for (hashes,) in elements)))[: self.size],)
 
     def fold_groups(self, columns: Columns, groups: Indices, *, count: int) -> Columns:
         flat = _flat(columns[:1], groups)
