@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs import check_consistency, sample_features
+from jobs import build_decisions, check_consistency, sample_features
 from jobs.entry import run_job
 from pipelines.settings import load_settings
 
@@ -19,6 +19,8 @@ def settings(tmp_path):
         (sample_features, ["--seconds", "-1"], "--rate and --seconds take numbers above 0"),
         (check_consistency, ["--reads", "0"], "--reads takes at least 1"),
         (check_consistency, ["--wait", "-1"], "--wait at least 0"),
+        (build_decisions, ["--block", "0"], "--block 0: it takes at least one decision"),
+        (check_consistency, ["--since", "2026-03-01"], "say --decisions, too"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(job, arguments, says, settings, capsys):

@@ -75,7 +75,7 @@ def build_decisions(names: Names, problems: Sequence[Problem], *, late_seconds: 
     became = what_became(names, problems, late_seconds=late_seconds)
     added = settled = 0
     with held(names.var_dir / "run" / f"{BUILD_DECISIONS}.lock", limit_seconds=1):
-        before = _since(path)
+        before = covered_by_decisions(path)
         settled += _settle(path, became, problems, before)
         for since, coverage in _steps(before, until):
             new = _new(names, since, coverage.positions)
@@ -92,8 +92,8 @@ def _of_decisions(vector: Vector) -> dict[tuple[str, int], int]:
     return {place: offset for place, offset in vector.items() if place[0] not in others}
 
 
-def _since(path: str) -> Coverage:
-    """What the last run covered."""
+def covered_by_decisions(path: str) -> Coverage:
+    """What `gold.decisions` covers, and by how many-th step."""
     found = [one for text in local_commits(path) if (one := Coverage.decode(text)) is not None]
     positions = furthest(positions_in(local_commits(path), BUILD_DECISIONS))
     return Coverage(BUILD_DECISIONS, max((one.batch_id for one in found), default=-1), positions)

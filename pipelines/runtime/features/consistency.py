@@ -67,7 +67,7 @@ def check_reads(spark: SparkSession, names: Names, *, most: int, wait_seconds: f
     Raises `LakeError` when no read has been logged, or none can be checked.
     """
     rows = _newest(names, most)
-    reached = _await_silver(spark, names, rows, seconds=wait_seconds)
+    reached = await_silver(spark, names, rows, seconds=wait_seconds)
     reads = _by_question(rows, reached)
     count = sum(map(len, reads.values()))
     if not count:
@@ -77,7 +77,7 @@ def check_reads(spark: SparkSession, names: Names, *, most: int, wait_seconds: f
         )
     events = silver_events(spark, names)
     tallies = {
-        question: compared(question.feature_set, those, *_concerned(events, question, those))
+        question: compared(question.feature_set, those, *concerned(events, question, those))
         for question, those in reads.items()
     }
     return ConsistencyResult(tallies, count, len(rows) - count)
@@ -99,10 +99,10 @@ def _newest(names: Names, most: int) -> list[dict[str, Any]]:
     return [row | {"positions": flat(msgspec.json.decode(row["positions"]))} for row in plain]
 
 
-def _await_silver(
+def await_silver(
     spark: SparkSession, names: Names, rows: Sequence[Mapping[str, Any]], *, seconds: float
 ) -> Vector:
-    """What silver covers, once that is all that was read, or the time is over."""
+    """What silver covers, once that is all of the rows' `positions`, or so many seconds are over."""
     deadline = time.monotonic() + seconds
     paths = [names.table(table) for table in WRITTEN]
     while True:
@@ -131,12 +131,19 @@ def _by_question(rows: Sequence[Mapping[str, Any]], reached: Vector) -> _Reads:
     return found
 
 
-def _concerned(
-    events: DataFrame, question: Question, reads: Sequence[LoggedRead]
+def concerned(
+    events: DataFrame,
+    question: Question,
+    reads: Sequence[LoggedRead],
+    *,
+    columns: Sequence[str] | None = None,
 ) -> tuple[pa.Table, pa.Table | None]:
-    """The events about the entities that were read, and of users those that link visitors with them."""
+    """The events about the entities that were read, and of users those that link visitors with them.
+
+    `columns`: null: those that the set reads, and where an event lies.
+    """
     one = question.feature_set
-    columns = list(dict.fromkeys([*one.reads, *PLACED]))
+    columns = columns or list(dict.fromkeys([*one.reads, *PLACED]))
     keys = _keys_frame(events, one, [read.key for read in reads])
     if not question.is_by_user:
         return events.join(F.broadcast(keys), list(one.keys), "left_semi").select(*columns).toArrow(), None

@@ -68,7 +68,9 @@ def test_done_again_and_in_steps_it_is_the_same_table(lake, monkeypatch):
     first = lake.rows(DECISIONS.name)
     assert [row["label"] for row in first] == [None, None, None, 1, None, None, None]
     assert build(lake) == (0, 0)
-    monkeypatch.setattr(module, "_since", lambda _: module.Coverage(module.BUILD_DECISIONS, -1, {}))
+    monkeypatch.setattr(
+        module, "covered_by_decisions", lambda _: module.Coverage(module.BUILD_DECISIONS, -1, {})
+    )
     build(lake)
     assert lake.rows(DECISIONS.name) == first
     lake.send(decided(7, 8))
