@@ -14,6 +14,7 @@ from serving.policy.spending import Spending, Used
 class Acted(NamedTuple):
     """A decision of the day, as the log has it; `at`: UTC microseconds."""
 
+    decision_id: str
     problem: str
     action: str
     probability: float | None
@@ -57,8 +58,13 @@ class Policies:
             decision_id, visitor_id, probability, at=at, spent=spent, has_account=has_account
         )
         if spent:
-            spent.note(Spending(choice.action, choice.cost_minor, at))
+            spent.note(Spending(decision_id, choice.action, choice.cost_minor, at))
         return choice
+
+    @property
+    def have_budgets(self) -> bool:
+        """Whether any action of any problem has one."""
+        return any(self._spent.values())
 
     def used(self, problem: str, action: str, at: int) -> Used:
         """What an action with a budget has taken on that day, here."""
@@ -69,8 +75,8 @@ class Policies:
         for one in self._spent.values():
             one.own(share)
 
-    def restore(self, rows: Iterable[Acted]) -> None:
-        """Count these in place of all that was: the day's decisions about visitors of its partitions.
+    def restore(self, rows: Iterable[Acted], *, since: int) -> None:
+        """Count these in place of what was noted before `since`: see `Spent.restore`.
 
         Problems and actions that there are no more are left out.
         """
@@ -79,6 +85,7 @@ class Policies:
             problem = self._problems.get(row.problem)
             action = None if problem is None else problem.action(row.action)
             if action is not None:
-                found[row.problem].append(Spending(row.action, action.cost(row.probability), row.at))
+                cost = action.cost(row.probability)
+                found[row.problem].append(Spending(row.decision_id, row.action, cost, row.at))
         for name, spending in found.items():
-            self._spent[name].restore(spending)
+            self._spent[name].restore(spending, since=since)

@@ -17,11 +17,25 @@ class Used(NamedTuple):
 
 
 class Spending(NamedTuple):
-    """An action that was taken: its expected cost in minor units, and when, UTC microseconds."""
+    """A decision for an action: its expected cost in minor units, and when, UTC microseconds."""
 
+    decision_id: str
     action: str
     cost_minor: float
     at: int
+
+
+class _Day:
+    """What one action took on one day, decision by decision, so that none counts twice."""
+
+    def __init__(self) -> None:
+        self.spendings: dict[str, Spending] = {}
+        self.minor = 0.0
+
+    def note(self, spending: Spending) -> None:
+        if spending.decision_id not in self.spendings:
+            self.spendings[spending.decision_id] = spending
+            self.minor += spending.cost_minor
 
 
 class Spent:
@@ -36,7 +50,7 @@ class Spent:
         self._budgets = dict(budgets)
         self.limited = frozenset(budgets)
         self._share = 1.0
-        self._days: dict[int, dict[str, Used]] = {}
+        self._days: dict[int, dict[str, _Day]] = {}
 
     def __bool__(self) -> bool:
         """Whether any action has a budget."""
@@ -58,23 +72,33 @@ class Spent:
 
     def used(self, action: str, at: int) -> Used:
         """What it has taken on that day."""
-        return self._days.get(at // _DAY_MICROS, {}).get(action, Used(0, 0.0))
+        found = self._days.get(at // _DAY_MICROS, {}).get(action)
+        return Used(0, 0.0) if found is None else Used(len(found.spendings), found.minor)
 
     def note(self, spending: Spending) -> None:
-        """Count it. Days before the newest two are forgotten."""
+        """Count it, once by its decision. Days before the newest two are forgotten."""
         if spending.action not in self._budgets:
             return
         day = spending.at // _DAY_MICROS
+        newest = max([day, *self._days])
+        if day < newest - 1:
+            return
         if day not in self._days:
-            self._days[day] = {}
-            newest = max(self._days)
-            self._days = {one: used for one, used in self._days.items() if one >= newest - 1}
-        used = self.used(spending.action, spending.at)
-        if day in self._days:
-            self._days[day][spending.action] = Used(used.times + 1, used.minor + spending.cost_minor)
+            self._days = {one: used for one, used in self._days.items() if one >= newest - 1} | {day: {}}
+        self._days[day].setdefault(spending.action, _Day()).note(spending)
 
-    def restore(self, rows: Iterable[Spending]) -> None:
-        """Forget all and count these: the day's decisions about visitors of this replica's partitions."""
+    def restore(self, rows: Iterable[Spending], *, since: int) -> None:
+        """Count these: the day's decisions about visitors of this replica's partitions, as they are logged.
+
+        What was noted here before `since` is forgotten; what came later may not be logged yet, and stays.
+        """
+        kept = [
+            one
+            for actions in self._days.values()
+            for day in actions.values()
+            for one in day.spendings.values()
+            if one.at >= since
+        ]
         self._days = {}
-        for one in rows:
+        for one in (*rows, *kept):
             self.note(one)

@@ -31,11 +31,11 @@ def test_a_used_up_action_gives_way_to_the_next_best_until_the_next_day():
     assert {choose(policies, one).action for one in range(10)} == {"discount_now"}
     others = [one for one in PROBLEM.actions if one.name != "discount_now"]
     second, value = best(others, 0.1, benefit_minor=PROBLEM.worth.benefit_minor)
-    choice = choose(policies)
+    choice = choose(policies, 10)
     assert (choice.action, choice.wanted_action, choice.reason) == (second.name, "discount_now", "budget")
     assert (choice.expected_minor, choice.propensity) == (value, 1.0)
-    assert choose(policies, probability=0.6).reason == "value"
-    assert choose(policies, at=AT + DAY).action == "discount_now"
+    assert choose(policies, 11, probability=0.6).reason == "value"
+    assert choose(policies, 12, at=AT + DAY).action == "discount_now"
 
 
 def test_minor_units_are_those_expected_to_be_spent():
@@ -77,30 +77,45 @@ def test_replicas_share_a_budget_and_never_exceed_it():
 def test_a_restart_knows_what_was_spent():
     first, second = (Policies(all_problems(), plain(TEN)) for _ in range(2))
     made = [choose(first, one, at=AT + one) for one in range(7)]
-    rows = [Acted(PROBLEM.name, one.action, 0.1, AT + at) for at, one in enumerate(made)]
-    choose(second)
-    gone = [Acted("no_such", "discount_now", 0.1, AT), Acted(PROBLEM.name, "shout", 0.1, AT)]
-    second.restore([*rows, *gone])
+    rows = [Acted(f"q{one}", PROBLEM.name, each.action, 0.1, AT + one) for one, each in enumerate(made)]
+    choose(second, 100)
+    gone = [Acted("x", "no_such", "discount_now", 0.1, AT), Acted("y", PROBLEM.name, "shout", 0.1, AT)]
+    second.restore([*rows, *gone], since=AT + 1)
     assert second.used(PROBLEM.name, "discount_now", AT) == first.used(PROBLEM.name, "discount_now", AT)
-    assert taken(second, 20) == 3
+    assert [choose(second, one).reason for one in range(100, 105)] == ["value"] * 3 + ["budget"] * 2
+
+
+def test_what_is_not_logged_yet_still_counts_and_nothing_counts_twice():
+    policies = Policies(all_problems(), plain(TEN))
+    for one in (1, 2, 2, 3):
+        choose(policies, one, at=AT + one)
+    cost = PROBLEM.action("discount_now").cost(0.1)
+    assert policies.used(PROBLEM.name, "discount_now", AT) == (3, pytest.approx(3 * cost))
+    logged = [Acted(f"q{one}", PROBLEM.name, "discount_now", 0.1, AT + one) for one in (0, 2)]
+    policies.restore(logged, since=AT + 2)
+    assert policies.used(PROBLEM.name, "discount_now", AT).times == 3
 
 
 MOMENTS = st.builds(lambda day, rest: day * DAY + rest, st.integers(0, 3), st.sampled_from([0, DAY - 1]))
-SPENDINGS = st.lists(st.builds(Spending, st.sampled_from("ab"), st.floats(0, 100), MOMENTS), max_size=30)
+SPENDINGS = st.lists(
+    st.builds(Spending, st.text(max_size=3), st.sampled_from("ab"), st.floats(0, 100), MOMENTS),
+    max_size=30,
+    unique_by=lambda one: one.decision_id,
+)
 
 
 @given(rows=SPENDINGS)
-def test_what_is_restored_is_what_was_noted(rows):
-    rows = sorted(rows, key=lambda one: one.at)
+def test_what_is_restored_is_what_was_noted_in_any_order(rows):
     noted, restored = Spent({"a": Budget(times=5)}), Spent({"a": Budget(times=5)})
-    for one in rows:
+    for one in sorted(rows, key=lambda one: one.at):
         noted.note(one)
-    restored.restore(rows)
+    restored.restore(rows, since=0)
     newest = max((one.at // DAY for one in rows if one.action == "a"), default=0)
     for day in range(4):
         counted = [one.cost_minor for one in rows if one.action == "a" and one.at // DAY == day]
         expected = (len(counted), pytest.approx(sum(counted))) if day >= newest - 1 else (0, 0)
-        assert noted.used("a", day * DAY) == restored.used("a", day * DAY) == expected
+        assert noted.used("a", day * DAY) == expected
+        assert restored.used("a", day * DAY) == expected
         assert noted.used("b", day * DAY) == Used(0, 0)
 
 
@@ -108,9 +123,9 @@ def test_what_is_restored_is_what_was_noted(rows):
 def test_no_cap_is_ever_passed(times, minor, cost, share):
     spent = Spent({"a": Budget(times=times, minor=minor)})
     spent.own(share)
-    for _ in range(30):
+    for one in range(30):
         if spent.allows("a", cost_minor=cost, at=AT):
-            spent.note(Spending("a", cost, AT))
+            spent.note(Spending(f"q{one}", "a", cost, AT))
     used = spent.used("a", AT)
     assert used.times <= times * share + 1e-6
     assert used.minor <= minor * share + 1e-6
