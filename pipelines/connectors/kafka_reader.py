@@ -1,7 +1,7 @@
 """Bounded reads of Kafka: the records between two positions, then no more."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 
 from kafka import KafkaConsumer, TopicPartition
@@ -41,6 +41,26 @@ def records_between(bootstrap: str, starts: Vector, ends: Vector) -> Iterator[Ka
             yield from _read_to(bounds, consumer, bootstrap)
     except KafkaError as error:
         raise ServiceError(unreachable(bootstrap, error)) from None
+
+
+def records_since(
+    bootstrap: str, topic: str, numbers: Collection[int], *, since: int
+) -> Iterator[KafkaRecord]:
+    """The records of these partitions that arrived at `since`, UTC microseconds, or later, up to now's ends.
+
+    Partitions that the topic has not are left out. Raises `ServiceError` as `records_between` does.
+    """
+    try:
+        consumer = KafkaConsumer(bootstrap_servers=bootstrap, bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS)
+        with closing(consumer):
+            there = consumer.partitions_for_topic(topic) or set()
+            places = [TopicPartition(topic, one) for one in sorted(there & set(numbers))]
+            ends = consumer.end_offsets(places)
+            found = consumer.offsets_for_times(dict.fromkeys(places, since // 1_000))
+    except KafkaError as error:
+        raise ServiceError(unreachable(bootstrap, error)) from None
+    starts = {(topic, one.partition): ends[one] if at is None else at.offset for one, at in found.items()}
+    yield from records_between(bootstrap, starts, {(topic, one.partition): ends[one] for one in places})
 
 
 def _read_to(
