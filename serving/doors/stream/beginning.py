@@ -18,12 +18,14 @@ class Beginning(NamedTuple):
     """What a replica begins with, by partition.
 
     `starts`: where it is read from. `whole_from`: from where on nothing is missing, not even to judge
-    duplicates by. `due`: from where decisions are to be made. `decided`: ids of decisions made since.
+    duplicates by. `due`: from where decisions are to be made, which the group did not know yet of `unknown`
+    partitions. `decided`: ids of decisions made since.
     """
 
     starts: dict[Place, int]
     whole_from: dict[Place, int]
     due: dict[Place, int]
+    unknown: frozenset[Place]
     decided: frozenset[str]
 
 
@@ -50,7 +52,8 @@ def beginning_of(
     due = {place: min(max(committed.get(place, end), first), end) for place, (first, end) in bounds.items()}
     back = Rewound(due, due) if store is None else rewound(reader, store, until=due, bootstrap=bootstrap)
     asked = {place: at for place, at in due.items() if at < bounds[place][1]}
-    return Beginning(*back, due, _decided_since(reader, asked, bootstrap))
+    unknown = frozenset(due.keys() - committed.keys())
+    return Beginning(*back, due, unknown, _decided_since(reader, asked, bootstrap))
 
 
 def rewound(reader: Reader, store: Vector, *, until: Vector, bootstrap: str) -> Rewound:

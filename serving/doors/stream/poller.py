@@ -124,6 +124,8 @@ class Poller:
             assert self._reader is not None
             store = self._asked(self._other.store_positions, default=None)
             begun = beginning_of(self._reader, new, store=store, bootstrap=self._membership.bootstrap)
+            if begun.unknown:  # else what comes before the first decision could be left out after a crash
+                self._reader.commit({place: begun.due[place] for place in begun.unknown}, wait=True)
             self._positions |= begun.starts
             self._tell(lambda: self._other.gained(begun))
         _log.info("partitions_assigned", partitions=_shown(places), new=_shown(new))

@@ -76,8 +76,6 @@ def test_decisions_that_were_not_committed_are_not_made_again(shop, group, monke
     monkeypatch.setattr("serving.doors.stream.door.KafkaDoor.to_commit", lambda _: ({}, 0))
     with Replica(shop.bootstrap, group) as replica:
         replica.wait_ready()
-        start = replica.door._progress.to_commit()
-        replica.door._poller.commit(start)
         shop.checkouts(8)
         shop.decisions(8)
     with Replica(shop.bootstrap, group) as replica:
@@ -86,6 +84,16 @@ def test_decisions_that_were_not_committed_are_not_made_again(shop, group, monke
         found = shop.decisions(9)
     assert len(found) == 9
     assert set(ids(found).values()) == {1}
+
+
+def test_a_group_that_never_decided_leaves_nothing_out_either(shop, group, monkeypatch):
+    monkeypatch.setattr("serving.doors.stream.door.KafkaDoor._commit", lambda _: None)
+    monkeypatch.setattr("serving.doors.stream.door.KafkaDoor.to_commit", lambda _: ({}, 0))
+    with Replica(shop.bootstrap, group) as replica:
+        replica.wait_ready()
+    shop.checkouts(5)
+    with Replica(shop.bootstrap, group):
+        assert len(shop.decisions(5)) == 5
 
 
 def test_a_position_is_not_committed_before_its_decision_is_written(shop, group, monkeypatch):
