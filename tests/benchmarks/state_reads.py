@@ -1,9 +1,9 @@
 """What the scorer's state costs: a record of Kafka taken in, and what is known of a shopper, by problem.
 
 Against a real Postgres: one of its own, or that of `--postgres`, an empty database. A shop's events are
-stored for some thousand visitors, a third of them signed in; then shoppers are asked about, one after the other,
-with nothing in flight and with twenty events in flight: `first`, when these were not there at the last
-question, and `again`. Microseconds; the last line printed is one JSON object.
+stored for some thousand visitors, a third of them signed in; then shoppers are asked about, one after the
+other, with nothing in flight and with twenty events in flight: `first`, when these were not there at the
+last question, and `again`. Microseconds; the last line printed is one JSON object.
 """
 
 import argparse

@@ -145,13 +145,13 @@ class FeatureSet:
         return tuple((where, tuple(parts)) for where, parts in found.items())
 
     @cached_property
-    def names_by_hop(self) -> dict[int, frozenset[str]]:
-        """The features that a state holds over all time, under 0, and by tile, under the tile's length."""
-        hops = {hop: self.tile_parts(hop) for hop in self.hops}
-        return {
-            hop: frozenset(part.feature for part in parts)
-            for hop, parts in {0: self.lifetime_parts, **hops}.items()
-        }
+    def hops_by_features(self) -> dict[frozenset[str], list[int]]:
+        """The lengths of tiles by the features that these hold; the state over all time is of length 0."""
+        found: dict[frozenset[str], list[int]] = {}
+        for hop in (0, *self.hops):
+            parts = self.tile_parts(hop) if hop else self.lifetime_parts
+            found.setdefault(frozenset(part.feature for part in parts), []).append(hop)
+        return found
 
     def tile_parts(self, hop: int) -> tuple[Part, ...]:
         """The parts that its tiles of a length hold."""

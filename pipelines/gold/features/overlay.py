@@ -7,7 +7,7 @@ by Kafka's offsets, partition by partition, so an event counts once: in the stor
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipelines.contracts.positions import Vector
 from pipelines.gold.features.feature_set import FeatureSet
@@ -82,8 +82,10 @@ _NOTHING = Added(State(), 0)
 
 
 def _key(one: _InFlight, names: tuple[str, ...]) -> Key:
+    """Of nobody where a part is None."""
     event = one.event
-    return tuple([event.get(name) for name in names])  # type: ignore[misc] - of nobody where one is None
+    found: list[Any] = [event.get(name) for name in names]
+    return tuple(found)
 
 
 class Overlay:

@@ -1,6 +1,6 @@
 """The plain interpreter, one event at a time: what the scorer keeps, and what the others are held to."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,12 +32,18 @@ def key_of(feature_set: FeatureSet, event: Event) -> tuple[str, ...] | None:
 
 def state_of(feature_set: FeatureSet, event: Event) -> State:
     """The state of an entity of which this event is all that is known."""
-    occurred, lifted, names = event["occurred_at"], _lifted(feature_set, event), feature_set.names_by_hop
-    tiles = {
-        (hop, occurred // (hop * MICROS) * (hop * MICROS)): _of(names[hop], lifted)
-        for hop in feature_set.hops
-    }
-    return State(_of(names[0], lifted), tiles)
+    occurred, lifted = event["occurred_at"], _lifted(feature_set, event)
+    lifetime: Elements = {}
+    tiles: dict[Tile, Elements] = {}
+    for names, hops in feature_set.hops_by_features.items():
+        elements = {name: element for name, element in lifted.items() if name in names}
+        for hop in hops:
+            if hop:
+                length = hop * MICROS
+                tiles[hop, occurred // length * length] = elements
+            else:
+                lifetime = elements
+    return State(lifetime, tiles)
 
 
 def merged(feature_set: FeatureSet, states: Iterable[State]) -> State:
@@ -59,6 +65,8 @@ def added(feature_set: FeatureSet, several: Sequence[Elements]) -> Elements:
     """The elements of several as one."""
     if len(several) == 1:
         return several[0]
+    if len(several) == 2:
+        return _sum(feature_set, *several)
     held: dict[str, list[Element]] = {}
     for elements in several:
         for name, element in elements.items():
@@ -89,6 +97,16 @@ def is_expired(ttl: Ttl, lifetime: Elements, *, at: int) -> bool:
     return at > last + int(days * _DAY)
 
 
+def _sum(feature_set: FeatureSet, one: Elements, other: Elements) -> Elements:
+    if not one or not other:
+        return one or other
+    monoids, sums = feature_set.monoids, {**one}
+    for name, element in other.items():
+        held = sums.get(name)
+        sums[name] = element if held is None else monoids[name].merge(held, element)
+    return sums
+
+
 def _lifted(feature_set: FeatureSet, event: Event) -> Elements:
     found: dict[str, Element] = {}
     for where, parts in feature_set.parts_by_where:
@@ -98,10 +116,6 @@ def _lifted(feature_set: FeatureSet, event: Event) -> Elements:
                 if element is not None:
                     found[part.feature] = element
     return found
-
-
-def _of(names: Collection[str], elements: Elements) -> Elements:
-    return {name: element for name, element in elements.items() if name in names}
 
 
 def _over(feature_set: FeatureSet, window: Window, state: State, at: int) -> Elements:

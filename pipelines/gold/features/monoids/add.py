@@ -27,6 +27,10 @@ class Add(Monoid):
         return [(suffix, pa.int64()) for suffix in self._suffixes]
 
     def merge(self, one: Element, other: Element) -> Element:
+        if len(one) == 1:  # most are, and this is done for every feature of every decision
+            total = one[0] + other[0]
+            if -_HALF <= total < _HALF:
+                return (total,)
         return self.merge_all((one, other))
 
     def merge_all(self, elements: Sequence[Element]) -> Element:
