@@ -14,7 +14,7 @@ from serving.explaining import Explanation
 from serving.models.live import LiveModels, Serving
 from serving.policy import Choice, Policies
 from serving.scoring.decision import Decision, wire_time
-from serving.scoring.known import Known
+from serving.scoring.known import Known, Stale
 from serving.scoring.question import Question
 from serving.scoring.recent import Made, Recent
 
@@ -91,7 +91,8 @@ class LiveScorer:
         began = time.perf_counter_ns()
         serving = self._models.of(question.problem.name)
         champion = serving.champion
-        probability = None if champion is None else champion.probability(known.features)
+        probability = None if champion is None else _sound(champion.probability(known.features))
+        mute = (Stale("model", None),) if champion is not None and probability is None else ()
         choice = self._policies.choose(
             question.problem.name,
             decision_id=question.decision_id,
@@ -107,7 +108,7 @@ class LiveScorer:
             **_seen(question, known),
             set_versions=self._set_versions[question.problem.name],
             products=self._named(choice, question),
-            stale=_json([*known.stale, *self._models.stale(question.problem.name, now=moments.now)]),
+            stale=_json([*known.stale, *self._models.stale(question.problem.name, now=moments.now), *mute]),
             scorer=self._name,
         )
         made.score_micros = (time.perf_counter_ns() - began) // _NANOS_PER_MICRO
@@ -152,7 +153,7 @@ def _said(serving: Serving, known: Known, probability: float | None) -> dict[str
     """What the champion and its shadows say."""
     champion = serving.champion
     shadows = [
-        {"model": one.name, "version": one.version, "probability": one.probability(known.features)}
+        {"model": one.name, "version": one.version, "probability": _sound(one.probability(known.features))}
         for one in serving.shadows
     ]
     found: dict[str, Any] = {"shadows": _json(shadows)}
@@ -164,6 +165,11 @@ def _said(serving: Serving, known: Known, probability: float | None) -> dict[str
             "probability": probability,
         }
     return found
+
+
+def _sound(probability: float) -> float | None:
+    """None for what is no probability: a graph may give NaN for a row that nobody has seen before."""
+    return probability if 0 <= probability <= 1 else None
 
 
 def _chosen(choice: Choice) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """The scorer put together: one model a decision, the stated default, and a record that tells all."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
 
+from pipelines.connectors.onnx_model import OnnxModel
 from pipelines.contracts.parsing import RawRecord, parse_record
 from pipelines.contracts.topics import all_topics
 from pipelines.gold.problems import all_problems
-from pipelines.settings.scorer import Scorer as Settings
 from serving.models.live import LiveModels, Serving
 from serving.policy import Policies
 from serving.scoring.decision import decision_id
@@ -16,8 +17,9 @@ from serving.scoring.known import Known, Stale
 from serving.scoring.question import Question
 from serving.scoring.scorer import LiveScorer
 from tests.serving.models.conftest import Watched
-from tests.serving.models.graphs import FEATURES, KNOWN, PROBLEM, telling
+from tests.serving.models.graphs import FEATURES, KNOWN, PROBLEM, constant, telling
 from tests.serving.models.registries import MemoryRegistry
+from tests.serving.policy.conftest import plain
 
 NOW = 1_772_366_400_000_000
 EVENT = {
@@ -56,9 +58,10 @@ def watched(tmp_path):
     return Watched(MemoryRegistry(), tmp_path / "models", shadows=2)
 
 
-def scorer(live, state=None, **settings):
-    chosen = Settings(poll_seconds=2, shadows=2, **({"holdout_share": 0.0, "explore_share": 0.0} | settings))
-    return LiveScorer(state or Told(), live, Policies(all_problems(), chosen), Shelf(), name="one", keep=2)
+def scorer(live, state=None, *overrides):
+    return LiveScorer(
+        state or Told(), live, Policies(all_problems(), plain(*overrides)), Shelf(), name="one", keep=2
+    )
 
 
 def question(number=0, about=None):
@@ -104,6 +107,18 @@ def test_without_a_model_the_stated_default_is_taken_and_said():
     assert scorer(live).explain(made.event_id) is None
 
 
+def test_what_is_no_probability_decides_nothing_and_is_said(watched):
+    watched.registry.register("odd", telling(1))
+    watched.registry.promote(1)
+    watched.look(3)
+    live = watched.live
+    odd = replace(live.of(PROBLEM.name).champion, model=OnnxModel(constant(math.nan)))
+    live.take_over(Serving(PROBLEM.name, odd))
+    (made,) = scorer(live).decide([question()], door="http", now=NOW)
+    assert (made.action, made.reason, made.probability) == ("nothing", "default", None)
+    assert ["model", None] in json.loads(made.stale)
+
+
 def test_what_is_stale_is_said_of_every_part(watched):
     watched.look()
     state = Told()
@@ -128,7 +143,7 @@ def test_an_action_that_names_products_names_those_of_the_product_at_hand():
     live = LiveModels([PROBLEM.name], stale_after_micros=5_000_000)
     names = [one.name for one in PROBLEM.actions if one.products is not None]
     assert names
-    one = scorer(live, default_actions={PROBLEM.name: names[0]})
+    one = scorer(live, None, f"default_actions={{{PROBLEM.name}: {names[0]}}}")
     (made,) = one.decide([question()], door="http", now=NOW)
     assert made.action == names[0]
     assert json.loads(made.products)[0].endswith("of p1")
