@@ -7,6 +7,7 @@ from pipelines.contracts.contests import CONTESTS
 from pipelines.contracts.decisions import DECISIONS
 from pipelines.contracts.feature_reads import FEATURE_READS
 from pipelines.contracts.labels import LABELLED_EXAMPLES, LABELS
+from pipelines.contracts.related import RELATED_PRODUCTS
 from pipelines.contracts.tables import BOOLEAN, DATE, INTEGER, LONG, STRING, TIMESTAMP, Column, TableSpec
 
 UNKNOWN_DEVICE = "unknown"
@@ -164,5 +165,6 @@ def gold_tables() -> dict[str, TableSpec]:
             LABELLED_EXAMPLES,
             CONTESTS,
             DECISIONS,
+            RELATED_PRODUCTS,
         )
     }

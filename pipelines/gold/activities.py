@@ -21,6 +21,9 @@ _EVENT_COLUMNS = (
     "device_class",
     "country",
     "is_bot",
+    "product_id",
+    "category_id",
+    "category",
 )
 _ORDER_COLUMNS = ("currency", "net_minor", "is_paid")
 _BOTH = ("visitor_id", "user_id", "session_id", "occurred_at")

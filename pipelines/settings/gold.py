@@ -44,6 +44,15 @@ class Marts(Section, frozen=True):
     cohort_period: Literal["week", "day"]
 
 
+class Related(Section, frozen=True):
+    """Which products are named beside another one; `measure` as in `pipelines/gold/related/measures.py`."""
+
+    named_products: Annotated[int, msgspec.Meta(ge=10, le=100)]
+    window_products: Annotated[int, msgspec.Meta(ge=2, le=200)]
+    measure: Literal["cosine", "conditional", "log_likelihood"]
+    shrinkage: Annotated[float, msgspec.Meta(ge=0)]
+
+
 class Vip(Section, frozen=True):
     """The route of VIPs' clicks. `function` is SQL; `python_function` is `module:name`."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pipelines.contracts.topics import all_topics
-from pipelines.settings.gold import Attribution, Features, Labels, Marts, Vip
+from pipelines.settings.gold import Attribution, Features, Labels, Marts, Related, Vip
 from pipelines.settings.models import Models
 from pipelines.settings.scorer import Scorer
 from pipelines.settings.sections import Count, Pace, Port, Secret, Section, Share
@@ -181,6 +181,7 @@ class Settings(Section, frozen=True):
     features: Features
     labels: Labels
     marts: Marts
+    related: Related
     models: Models
     scorer: Scorer
     vip: Vip

@@ -50,3 +50,10 @@ def test_cohorts_are_followed_from_the_newest(asked):
         ("2026-03-02", 10, 0, Decimal(1), Decimal("0.2")),
         ("2026-03-02", 10, 1, Decimal("0.4"), Decimal("0.1")),
     ]
+
+
+def test_hit_rates_stand_beside_those_of_the_most_popular(asked):
+    assert [row[1:] for row in asked("related_hit_rate")] == [
+        ("alternatives", 0.3),
+        ("alternatives: the most popular", 0.02),
+    ]

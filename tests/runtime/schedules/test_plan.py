@@ -28,6 +28,7 @@ def test_the_schedules_of_the_settings_are_of_jobs_that_there_are():
         "build_decisions",
         "build_examples",
         "build_marts",
+        "build_related",
         "carry_features",
         "maintain_tables",
         "roll_up_features",

@@ -1,0 +1,36 @@
+"""Make the lists of products to name as alternatives and as complements, of all that silver has."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from jobs.entry import run_job
+from pipelines.connectors.names import Names
+from pipelines.runtime.embedded import postgres_endpoint
+from pipelines.runtime.marts import require_silver
+from pipelines.runtime.related import build_related, related_rules
+from pipelines.runtime.streams.session import open_session
+from pipelines.settings import Settings
+
+
+def run(settings: Settings, arguments: Sequence[str]) -> None:
+    """Print one line of JSON. `--evaluate` also measures hit rates, of every measure, and keeps them."""
+    parser = argparse.ArgumentParser(prog="build_related", description=__doc__)
+    parser.add_argument(
+        "--evaluate", action="store_true", help="measure how often lists of earlier visits hit in later ones"
+    )
+    options = parser.parse_args(arguments)
+    names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
+    require_silver(names)
+    postgres = postgres_endpoint(settings, names=names).address()
+    spark = open_session(settings, names, app="build_related")
+    done = build_related(
+        spark, names, rules=related_rules(settings), postgres=postgres, evaluate=options.evaluate
+    )
+    spark.stop()
+    sys.stdout.write(json.dumps(done.as_data()) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run_job(run))
