@@ -75,8 +75,9 @@ class Policy:
         reason = "value"
         if spent:
             eligible = _eligible(possible, probability, at=at, spent=spent)
-            chosen = best(eligible, probability, benefit_minor=self._benefit)[0]
-            reason = "value" if chosen is wanted else "budget"
+            if wanted.name in spent.limited and len(eligible) < len(possible):
+                chosen = best(eligible, probability, benefit_minor=self._benefit)[0]
+                reason = "value" if chosen is wanted else "budget"
         taken, tried, arms = chosen, self._tried, len(eligible) + 1
         if tried and (drawn := self._trial.of(question_id)) < tried:
             taken, reason = (*eligible, NOTHING)[min(int(drawn / tried * arms), arms - 1)], "explored"
