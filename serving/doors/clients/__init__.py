@@ -4,9 +4,11 @@ librdkafka does its work outside of Python: it leaves the loop's thread the proc
 Python, for machines without librdkafka. Both pass the same tests.
 """
 
-from serving.doors.clients.confluent import ConfluentReader, ConfluentWriter
+from serving.doors.clients.confluent import ConfluentReader
+from serving.doors.clients.confluent_writer import ConfluentWriter
 from serving.doors.clients.interface import Client
-from serving.doors.clients.kafka_python import KafkaPythonReader, KafkaPythonWriter
+from serving.doors.clients.kafka_python import KafkaPythonReader
+from serving.doors.clients.kafka_python_writer import KafkaPythonWriter
 
 CLIENTS: dict[str, Client] = {
     "confluent": Client(ConfluentReader, ConfluentWriter),

@@ -1,31 +1,26 @@
-"""librdkafka: it reads, writes and keeps its membership in threads of its own, outside of Python."""
+"""Reading by librdkafka, which reads and keeps its membership in threads of its own, outside of Python."""
 
 import contextlib
 import logging
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from pipelines.connectors.kafka import unreachable
 from pipelines.contracts.kafka_record import KafkaRecord
 from pipelines.contracts.positions import Vector
 from pipelines.errors import ServiceError
-from serving.doors.clients.interface import Listener, Membership, Outgoing, Place, Settled
+from serving.doors.clients.interface import Listener, Membership, Place
 
 _log = structlog.get_logger(__name__)
 _ANSWER_SECONDS = 5.0
 _LATEST = -1
-_BY_KEY = -1
 _MILLI = 1_000
-_UNDER_WAY = 2_000
-_ACK_SECONDS = 0.1
-_RETRIED_MS = 30_000
-_silent = logging.getLogger("librdkafka")
-_silent.setLevel(logging.CRITICAL)  # what matters of a lost connection is raised as ServiceError
+SILENT = logging.getLogger("librdkafka")
+SILENT.setLevel(logging.CRITICAL)  # what matters of a lost connection is raised as ServiceError
 
 
 class ConfluentReader:
@@ -51,7 +46,7 @@ class ConfluentReader:
                 "topic.metadata.refresh.interval.ms": 30_000,
                 "on_commit": self._committed,
             },
-            logger=_silent,
+            logger=SILENT,
         )
 
     def subscribe(self, topics: Collection[str], listener: Listener) -> None:
@@ -161,58 +156,6 @@ class ConfluentReader:
 
     def _failed(self, error: BaseException) -> ServiceError:
         return error if isinstance(error, ServiceError) else ServiceError(unreachable(self._bootstrap, error))
-
-
-class ConfluentWriter:
-    """An idempotent producer by librdkafka; a thread waits for acknowledgements."""
-
-    def __init__(self, bootstrap: str, *, settled: Settled, max_message_bytes: int) -> None:
-        self._settled = settled
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "client.id": "clicklake-decisions",
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                "compression.type": "lz4",
-                "linger.ms": 0.5,
-                "message.max.bytes": max_message_bytes,
-                "message.timeout.ms": _RETRIED_MS,
-                "queue.buffering.max.messages": _UNDER_WAY,
-                "reconnect.backoff.max.ms": 1_000,
-            },
-            logger=_silent,
-        )
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._acknowledge, name="decision-writer", daemon=True)
-        self._thread.start()
-
-    def send(self, record: Outgoing, token: Any) -> bool:
-        """Take a record without waiting."""
-        partition = _BY_KEY if record.partition is None else record.partition
-
-        def told(error: KafkaError | None, _message: Message) -> None:
-            self._settled((token,), error is None)
-
-        try:
-            self._producer.produce(record.topic, record.value, record.key, partition, told)
-        except BufferError:
-            return False
-        except KafkaException as error:
-            _log.debug("decision_not_taken", why=str(error))
-            return False
-        return True
-
-    def close(self, *, seconds: float) -> None:
-        """Flush, and end the thread."""
-        with suppress(KafkaException):
-            self._producer.flush(seconds)
-        self._ends.set()
-        self._thread.join(1 + _ACK_SECONDS)
-
-    def _acknowledge(self) -> None:
-        while not self._ends.is_set():
-            self._producer.poll(_ACK_SECONDS)
 
 
 _PASSING = frozenset(

@@ -18,6 +18,7 @@ from serving.doors.identity import Identity
 from serving.doors.log import DecisionLog
 from serving.doors.meters import Meters
 from serving.doors.stream.beginning import Beginning
+from serving.doors.stream.crossing import Crossing
 from serving.doors.stream.decided import Decided
 from serving.doors.stream.poller import Poller
 from serving.doors.stream.progress import Progress
@@ -73,7 +74,8 @@ class KafkaDoor:
     def start(self, make_reader: MakeReader, membership: Membership, topics: Collection[str]) -> None:
         """Join the group; in the running loop."""
         loop = asyncio.get_running_loop()
-        self._poller = Poller(make_reader, membership, topics, loop=loop, tell=self._queue, other=self)
+        crossing = Crossing(loop, self._queue)
+        self._poller = Poller(make_reader, membership, topics, crossing=crossing, other=self)
         self._poller.start()
         self._timers = [
             loop.create_task(self._repeat(_COMMIT_SECONDS, self._commit)),

@@ -1,14 +1,12 @@
 """The thread that reads Kafka: it waits outside of Python and hands over what comes, in order."""
 
-import asyncio
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Future
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -17,6 +15,7 @@ from pipelines.contracts.positions import Vector
 from pipelines.errors import ServiceError
 from serving.doors.clients.interface import MakeReader, Membership, Place, Reader
 from serving.doors.stream.beginning import Beginning, beginning_of, rewound
+from serving.doors.stream.crossing import Crossing
 
 _log = structlog.get_logger(__name__)
 _BATCHES_AHEAD = 4
@@ -72,15 +71,13 @@ class Poller:
         membership: Membership,
         topics: Collection[str],
         *,
-        loop: asyncio.AbstractEventLoop,
-        tell: Callable[[Callable[[], Any]], None],
+        crossing: Crossing,
         other: Loop,
     ) -> None:
         self._make_reader = make_reader
         self._membership = membership
         self._topics = list(topics)
-        self._loop = loop
-        self._tell_there = tell
+        self._tell, self._asked = crossing.tell, crossing.asked
         self._other = other
         self._reader: Reader | None = None
         self._positions: dict[Place, int] = {}
@@ -229,19 +226,6 @@ class Poller:
         if "session timeout" in why.lower() and self._membership.session_seconds < _LEAST_SESSION_SECONDS:
             _log.warning("session_too_short_for_broker", setting="group.min.session.timeout.ms")
             self._membership = replace(self._membership, session_seconds=_LEAST_SESSION_SECONDS)
-
-    def _asked(self, question: Callable[[], T], *, default: T) -> T:
-        """What the other side answers, after all that it was told before; the default when it has ended."""
-        answer: Future[T] = Future()
-        self._tell(lambda: answer.set_result(question()))
-        try:
-            return answer.result(_ANSWER_SECONDS)
-        except TimeoutError:
-            return default
-
-    def _tell(self, call: Callable[[], Any]) -> None:
-        with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._tell_there, call)
 
 
 def _drained(queue: SimpleQueue[T]) -> Iterator[T]:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from pipelines.connectors.kafka import Producer, TopicPlan, end_offsets, ensure_topics
 from pipelines.connectors.kafka_reader import records_between
@@ -206,6 +207,30 @@ def test_records_are_acknowledged_by_token_and_lie_where_their_key_leads(bench):
         for ends in [end_offsets(bench.bootstrap, [name])]
     }
     assert found[bench.topics[0]] == found[bench.topics[1]] | {(b"there", 3)}
+
+
+def test_a_producer_that_takes_nothing_more_is_replaced(bench):
+    class Spent:
+        def produce(self, *_):
+            raise KafkaException(KafkaError(KafkaError._FATAL, "no more", True))
+
+        def purge(self):
+            pass
+
+        def poll(self, _seconds):
+            time.sleep(0.01)
+
+        flush = poll
+
+    told = []
+    writer = CLIENTS["confluent"].writer(
+        bench.bootstrap, settled=lambda *one: told.append(one), max_message_bytes=1_000_000
+    )
+    writer._producer = Spent()
+    assert not writer.send(Outgoing(bench.topics[0], b"k", b"v"), 1)
+    assert writer.send(Outgoing(bench.topics[0], b"k", b"v"), 2)
+    writer.close(seconds=5)
+    assert told == [((2,), True)]
 
 
 def test_a_writer_needs_no_broker_and_never_waits(bench):
