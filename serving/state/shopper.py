@@ -112,10 +112,13 @@ class ShopperState:
         return [found[number] for number in range(len(questions))]
 
     def known_of(self, sets: Sequence[str], keys: Keys, at: int) -> Known:
-        """What these sets know of the entities that `keys` name, as of `at`, UTC microseconds."""
+        """What these sets know of the entities that `keys` name, as of `at`, UTC microseconds.
+
+        All of them, where the store is read for some combination of sets that holds them all.
+        """
         names = tuple(sets)
-        read = names if names in self._store.asked else max(self._store.asked, key=len)
-        return self._known(names, read, [_Ask(keys, at, None, ())])[0]
+        read = [one for one in self._store.asked if {*names} <= {*one}] or self._store.asked
+        return self._known(names, min(read, key=len), [_Ask(keys, at, None, ())])[0]
 
     def _ask(self, question: Question) -> _Ask:
         added: dict[tuple[str, str], Event] = {}

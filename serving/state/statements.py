@@ -35,7 +35,7 @@ class Statement:
 
     def __init__(self, name: str, sets: Sequence[FeatureSet], form: FormName) -> None:
         self.name = name
-        self.sets = tuple(sets)
+        self.sets = {one.name: one for one in sets}
         self._longest: dict[int, int] = {}
         for window in (window for one in sets for window in one.windows):
             self._longest[window.hop] = max(window.seconds, self._longest.get(window.hop, 0))

@@ -124,7 +124,7 @@ class Store:
             return None
         covered, stored = rows.read(answer, questions=len(questions))
         self.covered = covered
-        return Reading(covered, ready.live, stored)
+        return Reading(covered, statement.sets, stored)
 
     def _give_up(self, ready: _Ready, error: Exception) -> None:
         ready.connection.close()

@@ -27,7 +27,7 @@ def linked(rows: Rows, user: str | None) -> list[str]:
 class MemoryStore:
     """Answers as the online store at these positions; not at all while it is away."""
 
-    asked = (EVERY,)
+    asked: Sequence[Named] = (EVERY,)
 
     def __init__(self, rows: Rows, positions: Vector) -> None:
         self.rows, self.covered = rows, Covered(1, positions)
@@ -44,7 +44,8 @@ class MemoryStore:
         if self.is_away:
             return None
         held = below(self.rows, self.covered.positions)
-        return Reading(self.covered, self.live, [self._stored(held, names, one) for one in questions])
+        sets = {name: self.live[name] for name in names if name in self.live}
+        return Reading(self.covered, sets, [self._stored(held, names, one) for one in questions])
 
     def _stored(self, held: Rows, names: Named, asked: Asked) -> Stored:
         owners = linked(held, asked.keys.get("user_id"))

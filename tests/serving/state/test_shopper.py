@@ -1,47 +1,19 @@
 """What is known is what lies below the positions, and what the caller adds, each event once."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts.positions import Vector
 from pipelines.gold.features.scalar import key_of, merged, state_of, values
 from pipelines.gold.features.sets import all_sets
-from pipelines.gold.problems import all_problems
-from pipelines.runtime.features.feed import Feed
-from serving.scoring.known import Known, Stale
+from serving.scoring.known import Known
 from serving.scoring.question import Question
-from serving.state.shopper import ShopperState
-from tests.runtime.features.test_feed import BEGIN, MINUTE, PLACES, READER, by_batch, record_of, streams
+from tests.runtime.features.test_feed import BEGIN, MINUTE, PLACES, by_batch, streams
 from tests.serving.state.memory_store import MemoryStore, Rows, below, linked
-
-CHECKOUT, PRODUCT = (all_problems()[name] for name in ("checkout_purchase", "product_purchase"))
-LATER = BEGIN + 24 * 60 * MINUTE
-CLICKS = ("clicks", 0)
-
-
-def question_of(**given: Any) -> Question:
-    """A question about what the tests' events name."""
-    keys = {"visitor_id": "v", "session_id": "s", "product_id": "p", "user_id": None}
-    return (
-        Question("d", PRODUCT, LATER, keys)
-        if not given
-        else replace(Question("d", PRODUCT, LATER, keys), **given)
-    )
-
-
-def state_at(
-    store: MemoryStore, since: Vector, *, clock: Sequence[int] = (), **settings: Any
-) -> ShopperState:
-    """What is known of a shopper with this store, and Kafka followed from there."""
-    feed = Feed(READER, all_sets().values(), since=since)
-    feed.caught_up(LATER)
-    return ShopperState(store, feed, clock=lambda: clock[-1] if clock else LATER, **settings)
+from tests.serving.state.shoppers import CLICKS, LATER, click, question_of, state_at
 
 
 def expected(rows: Rows, question: Question) -> dict[str, Any]:
@@ -156,48 +128,6 @@ def test_a_user_is_all_linked_visitors_and_else_the_visitor() -> None:
     assert state.known(asked).features["user__events"] == 1
 
 
-def test_the_last_state_stands_in_for_a_store_that_is_away() -> None:
-    clock = [LATER]
-    store = MemoryStore(by_batch([click(0)]), {CLICKS: 1})
-    state = state_at(store, {CLICKS: 1}, clock=clock, silent_after_ms=1_000_000)
-    before = state.known(question_of())
-    store.is_away = True
-    clock.append(LATER + 7_000_000)
-    list(state.feed.take([click(1)]))
-    known = state.known(question_of())
-    assert known.stale == (Stale("postgres", 7_000),)
-    assert (known.is_whole, known.batch_id, known.positions) == (False, before.batch_id, {CLICKS: 2})
-    assert (known.features["session__views"], known.in_flight) == (2, 1)
-    other = state.known(question_of(keys=question_of().keys | {"visitor_id": "nobody"}, problem=CHECKOUT))
-    assert (other.stale, other.features["session__views"]) == ((Stale("postgres", None),), 0)
-    store.is_away = False
-    assert state.known(question_of()).stale == ()
-
-
-def test_only_so_many_entities_are_remembered() -> None:
-    store = MemoryStore([], {})
-    state = state_at(store, {}, remembered=len(CHECKOUT.sets))
-    for visitor in ("v", "w"):
-        state.known(question_of(keys=question_of().keys | {"visitor_id": visitor}, problem=CHECKOUT))
-    store.is_away = True
-    ages = [
-        state.known(question_of(keys=question_of().keys | {"visitor_id": visitor}, problem=CHECKOUT)).stale
-        for visitor in ("v", "w")
-    ]
-    assert ages == [(Stale("postgres", None),), (Stale("postgres", 0),)]
-
-
-@pytest.mark.parametrize(
-    ("caught_up", "stale"),
-    [(None, (Stale("kafka", None),)), (-5_000_000, ()), (-5_001_000, (Stale("kafka", 5_001),))],
-)
-def test_a_silent_kafka_is_said(caught_up: int | None, stale: tuple[Stale, ...]) -> None:
-    state = state_at(MemoryStore([], {}), {CLICKS: 0})
-    state.feed.caught_up_at = caught_up and LATER + caught_up
-    known = state.known(question_of())
-    assert (known.stale, known.is_whole) == (stale, True)
-
-
 def test_a_set_that_is_not_live_is_as_of_nobody() -> None:
     store = MemoryStore(by_batch([click(0)]), {CLICKS: 1})
     state = state_at(store, {CLICKS: 1})
@@ -233,16 +163,8 @@ def test_any_sets_can_be_asked_for() -> None:
     known = state.known_of(["product"], {"product_id": "p"}, LATER)
     assert (known.features["product__views"], known.is_whole) == (1, True)
     assert {name.partition("__")[0] for name in known.features} == {"product"}
+    state._store.asked = [("product", "twin"), ("twin",)]
+    assert state.known_of(["product"], {"product_id": "p"}, LATER).features["product__views"] == 1
+    both = state.known_of(["product", "user"], {"product_id": "p", "visitor_id": "v"}, LATER)
+    assert (both.features["user__views"], both.is_whole) == (0, False)
     assert state.positions() == {CLICKS: 1}
-
-
-def click(offset: int, *, visitor: str = "v", user: str | None = None) -> Any:
-    """A view of a product in partition 0 of clicks."""
-    record = record_of(offset)
-    said = {"visitor_id": visitor, "user_id": user, "event_id": f"e{offset}", "event_type": "product_view"}
-    return record._replace(value=encoded(record.value, said | {"session_id": "s", "product_id": "p"}))
-
-
-def encoded(value: bytes, changes: dict[str, Any]) -> bytes:
-    """The record's value with changes."""
-    return json.dumps(json.loads(value) | changes).encode()

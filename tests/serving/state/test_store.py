@@ -1,34 +1,27 @@
 """Reading Postgres: all sets of a question in one snapshot, and never longer than allowed."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import Json
 
-from pipelines.connectors.postgres import PostgresAddress, connect, migrate, open_connection
-from pipelines.contracts.positions import nested
 from pipelines.gold.features.scalar import values
 from pipelines.gold.features.sets import all_sets
+from pipelines.runtime.features.feed import Feed
 from pipelines.runtime.features.links import add_links
-from pipelines.runtime.features.tables import make_tables
 from serving.state.entities import entities_of
 from serving.state.rows import Covered
-from serving.state.store import Asked, Reading, Store
-from tests.conftest import empty_database
+from serving.state.shopper import ShopperState
+from serving.state.store import Asked, Store
 from tests.gold.features.shop import BEGIN, DAY, events, moments
-from tests.relay import relay_to
-from tests.runtime.features.stores import LONGEST, comparable, event_at, filled, linked, state_by
+from tests.records import reader_of
+from tests.runtime.features.stores import LONGEST, comparable, event_at, linked, state_by
+from tests.runtime.features.stores import keys_of as keys_of_set
+from tests.serving.state.postgres_store import NAMES, ONLY, POSITIONS, answered, cover, fill, keys_of
 
 pytestmark = pytest.mark.services
-NAMES = ("session", "user", "traffic", "product", "user_product")
-ONLY = ("session",)
 ODD = [
     LONGEST,
     " ",
@@ -46,77 +39,6 @@ ODD = [
     "a\0b",
     "\ud800",
 ]
-POSITIONS = {("clicks", 0): 7, ("orders", 3): 2**40}
-LIVE = "update features.sets set live_from_batch = %s where name = any(%s)"
-
-
-@pytest.fixture(scope="module")
-def address(stack, stack_names) -> Iterator[PostgresAddress]:
-    """A database with the tables of the sets, all of which are live."""
-    with empty_database(stack, stack_names) as address:
-        with connect(address) as connection:
-            migrate(connection)
-            with connection, connection.cursor() as cursor:
-                for name in NAMES:
-                    make_tables(cursor, all_sets()[name])
-                cursor.execute(LIVE, (1, list(NAMES)))
-        yield address
-
-
-@pytest.fixture(scope="module")
-def cursor(address: PostgresAddress) -> Iterator[Cursor]:
-    """Changes what is stored, at once."""
-    with closing(open_connection(address, application="tests")) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        yield cursor
-
-
-@contextmanager
-def running(address: PostgresAddress, **given: Any) -> Iterator[Store]:
-    """A store that has a connection."""
-    store = Store(address, [NAMES, ONLY], **{"seconds": 5.0} | given)
-    store.start(wait_seconds=10)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-@pytest.fixture(scope="module")
-def store(address: PostgresAddress) -> Iterator[Store]:
-    """The store of most tests."""
-    with running(address) as store:
-        yield store
-
-
-def fill(cursor: Cursor, rows: list[dict[str, Any]]) -> None:
-    """Nothing but these events in the tables."""
-    cursor.execute("begin")
-    for name in NAMES:
-        filled(cursor, all_sets()[name], rows)
-    cursor.execute("commit")
-
-
-def cover(cursor: Cursor, batch_id: int, *, is_exact: bool = True) -> None:
-    """Note a batch."""
-    cursor.execute(
-        "insert into features.batches (batch_id, positions, is_exact) values (%s, %s, %s)",
-        (batch_id, Json(nested(POSITIONS)), is_exact),
-    )
-
-
-def answered(read: Callable[[], Reading | None]) -> Reading:
-    """The first answer there is."""
-    until = time.monotonic() + 10
-    while (reading := read()) is None:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    return reading
-
-
-def keys_of(visitor: str | None, user: str | None, product: str = "p1") -> dict[str, str | None]:
-    """Whom a question names."""
-    return {"visitor_id": visitor, "user_id": user, "session_id": "s", "product_id": product}
 
 
 @settings(max_examples=10)
@@ -200,46 +122,29 @@ def test_nothing_is_covered_before_the_first_batch_and_then_the_newest(store: St
     assert store.covered == Covered(5, POSITIONS, False)
 
 
-def test_a_store_that_hangs_is_given_up_and_comes_back(address: PostgresAddress, cursor: Cursor) -> None:
-    asked = [Asked(keys_of("v", None), BEGIN)]
-    with running(address, seconds=0.05) as store:
-        answered(lambda: store.read(ONLY, asked))
-        with closing(open_connection(address, application="tests")) as blocker, blocker.cursor() as locking:
-            locking.execute("lock table features.session_v1 in access exclusive mode")
-            began = time.monotonic()
-            assert store.read(ONLY, asked) is None
-            assert 0.04 < time.monotonic() - began < 0.5
-            began = time.monotonic()
-            assert store.read(ONLY, asked) is None
-            assert time.monotonic() - began < 0.03
-        assert answered(lambda: store.read(ONLY, asked)).sets
-
-
-def test_a_broken_connection_is_made_anew_beside_the_loop(address: PostgresAddress) -> None:
-    asked = [Asked(keys_of("v", None), BEGIN)]
-    with relay_to(address.host, address.port) as relay:
-        relay.open()
-        with running(replace(address, port=relay.port)) as store:
-            answered(lambda: store.read(ONLY, asked))
-            relay.cut()
-            for _ in range(3):
-                assert store.read(ONLY, asked) is None
-            assert not store.is_ready
-            relay.open()
-            assert answered(lambda: store.read(ONLY, asked)).sets
-
-
-def test_sets_come_and_go_while_it_runs(address: PostgresAddress, cursor: Cursor) -> None:
-    asked = [Asked(keys_of("v", None), BEGIN)]
-    try:
-        cursor.execute(LIVE, (None, ["session"]))
-        with running(address, look_seconds=0.05) as store:
-            reading = answered(lambda: store.read(ONLY, asked))
-            assert "session" not in reading.sets
-            cursor.execute(LIVE, (2, ["session"]))
-            until = time.monotonic() + 10
-            while "session" not in answered(lambda: store.read(ONLY, asked)).sets:
-                assert time.monotonic() < until
-                time.sleep(0.02)
-    finally:
-        cursor.execute(LIVE, (1, ["session"]))
+def test_a_shopper_is_known_from_what_is_stored_and_what_is_in_flight(store: Store, cursor: Cursor) -> None:
+    """Of a user whom the store links with one visitor and an event in flight with another."""
+    here = {"topic": "clicks", "partition": 0, "ingested_at": 0, "known_at": 0, "properties": None}
+    rows = [event_at(BEGIN + number, event_id=f"e{number}", **here, offset=6 + number) for number in range(3)]
+    rows[1]["visitor_id"], rows[2]["visitor_id"], rows[2]["user_id"] = "w", "w", "ann"
+    fill(cursor, rows[:1])
+    add_links(cursor, linked([("v", "ann", 1)]))
+    cover(cursor, 3)
+    state = ShopperState(store, Feed(reader_of(), all_sets().values(), since={("clicks", 0): 7}))
+    state.feed.overlay.add(rows[1:], until={("clicks", 0): 9})
+    known = state.known_of(NAMES, keys_of("v", "ann", "p"), BEGIN + DAY)
+    assert (known.batch_id, known.positions) == (3, POSITIONS | {("clicks", 0): 9})
+    assert (known.is_whole, known.in_flight) == (True, 2)
+    merged = [one | {"visitor_id": "v"} for one in rows]
+    expected = {
+        "user": merged,
+        "user_product": merged,
+        "product": rows,
+        "session": rows[:1],
+        "traffic": rows[:1],
+    }
+    for name, seen in expected.items():
+        feature_set = all_sets()[name]
+        state_then = state_by(feature_set, seen, *keys_of_set(feature_set, seen))
+        for column, value in values(feature_set, state_then, at=BEGIN + DAY).items():
+            assert (column, known.features[f"{name}__{column}"]) == (column, value)

@@ -1,0 +1,67 @@
+"""A store that hangs, breaks or changes never keeps the loop waiting."""
+
+import time
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from psycopg2.extensions import cursor as Cursor
+
+from pipelines.connectors.postgres import PostgresAddress, open_connection
+from serving.state.store import Asked
+from tests.gold.features.shop import BEGIN
+from tests.relay import relay_to
+from tests.serving.state.postgres_store import (
+    LIVE,
+    ONLY,
+    answered,
+    keys_of,
+    running,
+)
+
+pytestmark = pytest.mark.services
+
+
+def test_a_store_that_hangs_is_given_up_and_comes_back(address: PostgresAddress, cursor: Cursor) -> None:
+    asked = [Asked(keys_of("v", None), BEGIN)]
+    with running(address, seconds=0.05) as store:
+        answered(lambda: store.read(ONLY, asked))
+        with closing(open_connection(address, application="tests")) as blocker, blocker.cursor() as locking:
+            locking.execute("lock table features.session_v1 in access exclusive mode")
+            began = time.monotonic()
+            assert store.read(ONLY, asked) is None
+            assert 0.04 < time.monotonic() - began < 0.5
+            began = time.monotonic()
+            assert store.read(ONLY, asked) is None
+            assert time.monotonic() - began < 0.03
+        assert answered(lambda: store.read(ONLY, asked)).sets
+
+
+def test_a_broken_connection_is_made_anew_beside_the_loop(address: PostgresAddress) -> None:
+    asked = [Asked(keys_of("v", None), BEGIN)]
+    with relay_to(address.host, address.port) as relay:
+        relay.open()
+        with running(replace(address, port=relay.port)) as store:
+            answered(lambda: store.read(ONLY, asked))
+            relay.cut()
+            for _ in range(3):
+                assert store.read(ONLY, asked) is None
+            assert not store.is_ready
+            relay.open()
+            assert answered(lambda: store.read(ONLY, asked)).sets
+
+
+def test_sets_come_and_go_while_it_runs(address: PostgresAddress, cursor: Cursor) -> None:
+    asked = [Asked(keys_of("v", None), BEGIN)]
+    try:
+        cursor.execute(LIVE, (None, ["session"]))
+        with running(address, look_seconds=0.05) as store:
+            reading = answered(lambda: store.read(ONLY, asked))
+            assert "session" not in reading.sets
+            cursor.execute(LIVE, (2, ["session"]))
+            until = time.monotonic() + 10
+            while "session" not in answered(lambda: store.read(ONLY, asked)).sets:
+                assert time.monotonic() < until
+                time.sleep(0.02)
+    finally:
+        cursor.execute(LIVE, (1, ["session"]))
