@@ -1,7 +1,5 @@
 """What callers of the HTTP door are answered; the scorer counts, and Kafka is not there."""
 
-import time
-
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -174,29 +172,6 @@ class TestRefusals:
         assert answer.status_code in {200, 400, 409, 422}
 
 
-class TestAdmission:
-    def test_a_key_is_asked_for_once_there_is_one(self, client_of):
-        client = client_of(api_keys=("first", "second"))
-        assert client.ask().status_code == 401
-        assert client.get("/v1/explain/x").headers["www-authenticate"] == "Bearer"
-        for headers in ({"x-api-key": "second"}, {"authorization": "Bearer first"}):
-            client.headers = headers
-            assert client.ask().status_code == 200
-        client.headers = {"x-api-key": "firs"}
-        assert client.ask().status_code == 401
-        assert client.get("/health").status_code == 200
-
-    def test_each_caller_has_its_own_rate(self, client_of):
-        client = client_of(decisions_per_second=1, max_batch=3, api_keys=("first", "second"))
-        client.headers = {"x-api-key": "first"}
-        assert [client.ask().status_code for _ in range(4)] == [200, 200, 200, 429]
-        assert int(client.ask().headers["retry-after"]) >= 1
-        client.headers = {"x-api-key": "second"}
-        one = {"problem": "checkout_purchase", "visitor_id": "v", "session_id": "s"}
-        assert client.post("/v1/decisions", json={"decisions": [one] * 3}).status_code == 200
-        assert client.ask().status_code == 429
-
-
 class TestOtherPaths:
     def test_features_of_an_entity(self, client):
         found = client.get("/v1/features/session/v%2F1/s%201?user_id=u1").json()
@@ -231,15 +206,3 @@ class TestOtherPaths:
             in text
         )
         assert 'http_requests_total{route="refused",status="422"} 1.0' in text
-
-
-class TestKafkaAway:
-    def test_answers_come_and_decisions_wait_and_the_oldest_is_dropped_and_counted(self, client_of):
-        client = client_of(most_waiting=10)
-        began = time.monotonic()
-        for _ in range(1_015):
-            assert client.ask().status_code == 200
-        assert time.monotonic() - began < 10
-        text = client.get("/metrics").text
-        assert "clicklake_scorer_dropped_decisions_total 5.0" in text
-        assert "clicklake_scorer_waiting_decisions 1010.0" in text
