@@ -6,7 +6,7 @@ import msgspec
 
 from pipelines.errors import SettingsError
 from pipelines.settings.scorer_doors import ScorerHttp, ScorerKafka
-from pipelines.settings.sections import Section
+from pipelines.settings.sections import Count, Section
 
 Shadows = Annotated[int, msgspec.Meta(ge=0, le=20)]
 Drawn = Annotated[float, msgspec.Meta(ge=0, le=0.5)]
@@ -28,6 +28,7 @@ class Budget(Section, frozen=True):
 class Scorer(Section, frozen=True):
     """Decisions. `shadows`: how many models of a problem score beside its champion without deciding.
 
+    `explained_decisions`: of how many of the last ones it can be told why.
     `budgets`: by problem and action. `default_actions`: by problem, what is done while no model decides.
     """
 
@@ -35,6 +36,7 @@ class Scorer(Section, frozen=True):
     shadows: Shadows
     http: ScorerHttp
     kafka: ScorerKafka
+    explained_decisions: Count
     holdout_share: Drawn = 0.05
     explore_share: Drawn = 0.02
     policy_salt: str = "clicklake"

@@ -25,23 +25,23 @@ _EVENTS = all_topics()["clicks"].table
 class Enrichment:
     """Callable that changes a silver row in place. Picklable: it is shipped to Spark's Python workers.
 
-    Call it once a row: pseudonyms of pseudonyms are something else.
+    Call it once a row: pseudonyms of pseudonyms are something else. `pseudonyms`: None where none are wanted.
     """
 
     def __init__(self, rules: TrafficRules, pseudonyms: Pseudonyms | None) -> None:
         self._rules = rules
-        self._pseudonyms = pseudonyms
+        self.pseudonyms = pseudonyms
         self._reader = reader_of(rules)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Enrichment, (self._rules, self._pseudonyms)
+        return Enrichment, (self._rules, self.pseudonyms)
 
     def __call__(self, table: str, row: Row) -> None:
         """Set the derived columns of an event, then put pseudonyms in place of the configured fields."""
         if table == _EVENTS:
             self._derive(row)
-        if self._pseudonyms is not None:
-            self._pseudonyms.replace_in(row)
+        if self.pseudonyms is not None:
+            self.pseudonyms.replace_in(row)
 
     def _derive(self, row: Row) -> None:
         url, before, agent = row.get("page_url"), row.get("referrer_url"), row.get("user_agent")
