@@ -1,4 +1,4 @@
-"""Take in what was decided, and what became of it: `gold.decisions`, and figures of it. No Spark."""
+"""Note what became of decisions, for the view `gold.decisions`, and publish figures of them. No Spark."""
 
 import argparse
 import json
@@ -25,9 +25,10 @@ def run(settings: Settings, arguments: Sequence[str]) -> None:
         raise SettingsError(f"--block {options.block}: it takes at least one decision")
     names = Names.of(var_dir=settings.var_dir, lake=settings.lake)
     problems = list(all_problems().values())
-    done = build_decisions(names, problems, late_seconds=settings.labels.late_seconds)
+    late, now = settings.labels.late_seconds, datetime.now(UTC)
+    done = build_decisions(names, problems, late_seconds=late, now=now)
     postgres = postgres_endpoint(settings, names=names).address()
-    publish_figures(names, postgres, problems, block=options.block, now=datetime.now(UTC))
+    publish_figures(names, postgres, problems, block=options.block, now=now)
     sys.stdout.write(json.dumps(done.as_data()) + "\n")
 
 

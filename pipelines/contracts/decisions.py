@@ -1,4 +1,4 @@
-"""The gold table of what was decided, and what became of it."""
+"""The gold table of what became of decisions; with silver's decisions it is the view `gold.decisions`."""
 
 from pipelines.contracts.tables import (
     BOOLEAN,
@@ -9,24 +9,25 @@ from pipelines.contracts.tables import (
     Column,
     TableSpec,
 )
-from pipelines.contracts.topics.decisions import TOPIC
 
+DECISIONS_VIEW = "gold.decisions"
 DECISION_KEY = ("topic", "partition", "offset")
 """Where the record of a decision lies."""
 
-DECISIONS = TableSpec(
-    name="gold.decisions",
-    grain="One row per decision, with what became of it once that can no longer change.",
+DECISION_OUTCOMES = TableSpec(
+    name="gold.decision_outcomes",
+    grain="One row per decision, once what became of it can no longer change.",
     keys=DECISION_KEY,
     columns=(
         *POSITION_COLUMNS,
-        *(Column.of(field) for field in TOPIC.fields),
-        Column("label", INTEGER, "1 where the outcome came within the problem's horizon, else 0; null: open"),
-        Column("outcome_at", TIMESTAMP, "time of the first outcome; null: none, or open"),
+        Column(
+            "label", INTEGER, "1 where the outcome came within the problem's horizon, else 0", nullable=False
+        ),
+        Column("outcome_at", TIMESTAMP, "time of the first outcome; null: none"),
         Column(
             "was_right",
             BOOLEAN,
-            "whether the probability is on the outcome's side of the problem's threshold; null: not known",
+            "whether the probability is on the outcome's side of the problem's threshold; null: no model",
         ),
         Column(
             "weight",
@@ -36,6 +37,6 @@ DECISIONS = TableSpec(
         ),
     ),
     partitions=("ingested_date",),
-    skipping=("partition", "offset", "ingested_at", "occurred_at"),
+    skipping=("partition", "offset", "ingested_at"),
     retention_days=400,
 )

@@ -4,7 +4,7 @@ from functools import cache
 
 from pipelines.contracts.attribution import CHECKOUTS, TOUCHPOINTS
 from pipelines.contracts.contests import CONTESTS
-from pipelines.contracts.decisions import DECISIONS
+from pipelines.contracts.decisions import DECISION_OUTCOMES
 from pipelines.contracts.feature_reads import FEATURE_READS
 from pipelines.contracts.labels import LABELLED_EXAMPLES, LABELS
 from pipelines.contracts.related import RELATED_PRODUCTS
@@ -164,7 +164,7 @@ def gold_tables() -> dict[str, TableSpec]:
             LABELS,
             LABELLED_EXAMPLES,
             CONTESTS,
-            DECISIONS,
+            DECISION_OUTCOMES,
             RELATED_PRODUCTS,
         )
     }

@@ -57,7 +57,7 @@ def order_rows(messages: Sequence[Row]) -> list[Row]:
 def in_duckdb(tables: Mapping[str, pa.Table], view: str) -> pa.Table:
     """All rows of a view over these tables, its others empty."""
     with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("set timezone = 'UTC'; create schema silver")
+        connection.execute("set timezone = 'UTC'; create schema silver; create schema gold")
         _add(connection, view, tables)
         return connection.sql(f"from {view}").to_arrow_table()
 

@@ -63,6 +63,10 @@ def tables():
         "silver.offers": versions("silver.offers", "offer_id", starts_at=[None, second(1)]),
         "silver.orders": arrow_rows("silver.orders", order_rows(messages)),
         "silver.identities": arrow_rows("silver.identities", links),
+        "silver.decisions": arrow_rows("silver.decisions", [{"event_id": f"d{n}"} for n in range(30)]),
+        "gold.decision_outcomes": arrow_rows(
+            "gold.decision_outcomes", [{"offset": n, "label": n % 2} for n in range(5, 25, 2)]
+        ),
     }
 
 

@@ -19,7 +19,10 @@ _HEAD = re.compile(r"(?P<grain>.+?) Keys: (?P<keys>[^.]+)\.(?P<meaning>.*)", re.
 
 @dataclass(frozen=True)
 class View:
-    """One view `silver.<file>`: its grain, its key columns, what it means, and its statement."""
+    """One view `silver.<file>`: its grain, its key columns, what it means, and its statement.
+
+    A file that names its layer itself, `gold.<name>.sql`, is the view of that name.
+    """
 
     name: str
     grain: str
@@ -53,4 +56,5 @@ def _view(name: str, text: str) -> View:
     if file is None or head is None:
         raise ValueError(f"pipelines/contracts/views/{name}.sql: begins with no grain and `Keys: ...`")
     keys = tuple(key.strip() for key in head["keys"].split(","))
-    return View(f"silver.{name}", head["grain"], keys, head["meaning"].strip(), file[2].strip())
+    named = name if "." in name else f"silver.{name}"
+    return View(named, head["grain"], keys, head["meaning"].strip(), file[2].strip())

@@ -1,28 +1,32 @@
-"""`gold.decisions`: silver's decisions with what became of them, added and completed without Spark.
+"""`gold.decision_outcomes`: what became of decisions, added once it is final, without Spark.
 
-A commit names the positions that it covers, so a run goes on where the last one ended. What it writes is told
-by the place of a decision's record: a run that is done again changes nothing.
+A commit names the positions below which nothing is open any more, so a run looks at what lies beyond only.
+What is there is not added again: a run that is done twice changes nothing.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
-from deltalake import CommitProperties, DeltaTable
+from deltalake import DeltaTable
 
-from pipelines.connectors.delta import ensure_without_spark, local_commits, positions_in
+from pipelines.connectors.delta import ensure_without_spark, local_commits
+from pipelines.connectors.delta_files import write_files
+from pipelines.connectors.delta_log import AppendLog
 from pipelines.connectors.lake_reader import covered
 from pipelines.connectors.names import CLEAN_SILVER, Names
 from pipelines.contracts.arrow import arrow_schema
-from pipelines.contracts.decisions import DECISION_KEY, DECISIONS
-from pipelines.contracts.positions import Coverage, Vector, furthest
+from pipelines.contracts.decisions import DECISION_KEY, DECISION_OUTCOMES
+from pipelines.contracts.lake import silver_tables
+from pipelines.contracts.positions import Coverage, Vector
 from pipelines.contracts.topics import all_topics
 from pipelines.contracts.topics.decisions import TOPIC
-from pipelines.gold.decisions.judging import weights, were_right
+from pipelines.gold.decisions.judging import JUDGED_BY, weights, were_right
 from pipelines.gold.problems.problem import Problem
 from pipelines.runtime.decisions.became import Became, what_became
 from pipelines.runtime.embedded.locks import held
@@ -30,112 +34,91 @@ from pipelines.runtime.marts import require_silver
 from pipelines.runtime.streams.queries.clean_silver import WRITTEN
 
 BUILD_DECISIONS = "build_decisions"
-_STEP = 20_000
-"""Records of a partition that are taken in at once: features are long."""
-_SAME = " and ".join(f't."{name}" = s."{name}"' for name in ("ingested_date", *DECISION_KEY))
-_UPDATED = ("label", "outcome_at", "was_right")
-_OPEN = (
-    "ingested_at",
-    "ingested_date",
-    "event_id",
-    "occurred_at",
-    "problem",
-    "problem_version",
-    "probability",
-)
+GIVEN_UP = timedelta(days=4)
+"""`settle_labels` looks back 3 days: of older decisions that are still open nobody will tell the outcome."""
+_WHEN = ("ingested_at", "ingested_date")
 _ASKED = ("about_topic", "about_partition", "about_offset", "about_event")
 _WHO = ("visitor_id", "session_id", "product_id", "user_id")
+_MADE = ("occurred_at", "problem", "problem_version", "probability")
+_READ = [*DECISION_KEY, *_WHEN, *_MADE, *_ASKED, *_WHO, *JUDGED_BY]
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Built:
-    """What a run did: decisions added, and those whose outcome it noted."""
+    """What a run did: outcomes it added, and decisions that are open after it."""
 
     added: int
-    settled: int
+    still_open: int
     seconds: float
 
     def as_data(self) -> dict[str, Any]:
         """The run as JSON data."""
-        return {"added": self.added, "settled": self.settled, "seconds": round(self.seconds, 1)}
+        return {"added": self.added, "open": self.still_open, "seconds": round(self.seconds, 1)}
 
 
-def build_decisions(names: Names, problems: Sequence[Problem], *, late_seconds: int) -> Built:
-    """Take in what silver has of decisions since the last run, and note the outcomes that are final.
+def build_decisions(names: Names, problems: Sequence[Problem], *, late_seconds: int, now: datetime) -> Built:
+    """Add the outcomes that have become final since the last run.
 
     `late_seconds`: how much later than the newest click an outcome may still come. Raises `LakeError` when
     silver has no batch yet, `ServiceError` while another run is under way.
     """
     began = time.monotonic()
     require_silver(names)
-    until = _of_decisions(covered(names, WRITTEN, query=CLEAN_SILVER))
-    path = names.table(DECISIONS.name)
-    ensure_without_spark(DECISIONS, path)
-    became = what_became(names, problems, late_seconds=late_seconds)
-    added = settled = 0
+    path = names.table(DECISION_OUTCOMES.name)
+    ensure_without_spark(DECISION_OUTCOMES, path)
+    ensure_without_spark(silver_tables()[TOPIC.table], names.table(TOPIC.table))
     with held(names.var_dir / "run" / f"{BUILD_DECISIONS}.lock", limit_seconds=1):
-        before = covered_by_decisions(path)
-        settled += _settle(path, became, problems, before)
-        for since, coverage in _steps(before, until):
-            new = _new(names, since, coverage.positions)
-            if new.num_rows:
-                _merge(path, _completed(new, became, problems), coverage)
-                added += new.num_rows
-    log.info("decisions_built", added=added, settled=settled)
-    return Built(added, settled, time.monotonic() - began)
+        before = _last_run(path)
+        until = decisions_until(names)
+        rows = _open(names, path, since=before.positions, oldest=now - GIVEN_UP)
+        found = _labelled(rows, what_became(names, problems, late_seconds=late_seconds), problems)
+        final = found.filter(pc.is_valid(found["label"]))
+        if final.num_rows:
+            left = found.filter(pc.is_null(found["label"]))
+            coverage = Coverage(BUILD_DECISIONS, before.batch_id + 1, _floor(left, until))
+            _append(path, final, coverage)
+    log.info("outcomes_added", added=final.num_rows, open=rows.num_rows - final.num_rows)
+    return Built(final.num_rows, rows.num_rows - final.num_rows, time.monotonic() - began)
 
 
-def _of_decisions(vector: Vector) -> dict[tuple[str, int], int]:
-    """Places that may hold decisions: of their own topic, and of those that a mapping reads."""
+def decisions_until(names: Names) -> dict[tuple[str, int], int]:
+    """How far silver has come of decisions: of their own topic, and of those that a mapping reads."""
     others = set(all_topics()) - {TOPIC.name}
+    vector = covered(names, WRITTEN, query=CLEAN_SILVER)
     return {place: offset for place, offset in vector.items() if place[0] not in others}
 
 
-def covered_by_decisions(path: str) -> Coverage:
-    """What `gold.decisions` covers, and by how many-th step."""
+def beyond(positions: Vector) -> pc.Expression:
+    """Whether a row lies at or beyond the positions."""
+    found = pc.scalar(True)
+    for (topic, partition), offset in positions.items():
+        place = (pc.field("topic") == topic) & (pc.field("partition") == partition)
+        found = found & ~(place & (pc.field("offset") < offset))
+    return found
+
+
+def _last_run(path: str) -> Coverage:
     found = [one for text in local_commits(path) if (one := Coverage.decode(text)) is not None]
-    positions = furthest(positions_in(local_commits(path), BUILD_DECISIONS))
-    return Coverage(BUILD_DECISIONS, max((one.batch_id for one in found), default=-1), positions)
+    return max(found, key=lambda one: one.batch_id, default=Coverage(BUILD_DECISIONS, -1, {}))
 
 
-def _steps(since: Coverage, until: Vector) -> Iterator[tuple[Vector, Coverage]]:
-    """From where, and what is covered then, step by step up to there."""
-    reached, number = dict(since.positions), since.batch_id
-    while any(reached.get(place, 0) < offset for place, offset in until.items()):
-        further = {place: min(offset, reached.get(place, 0) + _STEP) for place, offset in until.items()}
-        number += 1
-        yield reached, Coverage(BUILD_DECISIONS, number, furthest([reached, further]))
-        reached = furthest([reached, further])
+def _open(names: Names, path: str, *, since: Vector, oldest: datetime) -> pa.Table:
+    """Decisions whose outcome is not noted."""
+    recent = beyond(since) & (pc.field("ingested_at") >= oldest)
+    decisions = DeltaTable(names.table(TOPIC.table)).to_pyarrow_dataset().to_table(_READ, filter=recent)
+    noted = DeltaTable(path).to_pyarrow_dataset().to_table(list(DECISION_KEY), filter=beyond(since))
+    there = set(zip(*noted.to_pydict().values(), strict=True))
+    places = zip(*(decisions[name].to_pylist() for name in DECISION_KEY), strict=True)
+    return decisions.filter(pa.array([place not in there for place in places], pa.bool_()))
 
 
-def _new(names: Names, since: Vector, until: Vector) -> pa.Table:
-    """Silver's decisions between the positions."""
-    here = pc.scalar(False)
-    for (topic, partition), offset in until.items():
-        low = since.get((topic, partition), 0)
-        if low < offset:
-            place = (pc.field("topic") == topic) & (pc.field("partition") == partition)
-            here = here | (place & (pc.field("offset") >= low) & (pc.field("offset") < offset))
-    wanted = [name for name in DECISIONS.column_names if name not in (*_UPDATED, "weight")]
-    return DeltaTable(names.table(TOPIC.table)).to_pyarrow_dataset().to_table(columns=wanted, filter=here)
-
-
-def _settle(path: str, became: Became, problems: Sequence[Problem], covered_by_now: Coverage) -> int:
-    """Note what became of decisions that were open; of how many."""
-    columns = [*DECISION_KEY, *_OPEN, *_ASKED, *_WHO, "action", "weight"]
-    dataset = DeltaTable(path).to_pyarrow_dataset()
-    rows = _labelled(dataset.to_table(columns=columns, filter=pc.field("label").is_null()), became, problems)
-    rows = rows.filter(pc.is_valid(rows["label"]))
-    if rows.num_rows:
-        _merge(path, _in_schema(rows), covered_by_now)
-    return int(rows.num_rows)
-
-
-def _completed(new: pa.Table, became: Became, problems: Sequence[Problem]) -> pa.Table:
-    """Rows of `gold.decisions`."""
-    rows = _labelled(new, became, problems)
-    return _in_schema(rows.append_column("weight", pa.array(weights(rows))))
+def _floor(left: pa.Table, until: Vector) -> Vector:
+    """The positions below which nothing is left."""
+    found = dict(until)
+    for topic, partition, offset in zip(*(left[name].to_pylist() for name in DECISION_KEY), strict=True):
+        found[topic, partition] = min(offset, found.get((topic, partition), offset))
+    return found
 
 
 def _labelled(rows: pa.Table, became: Became, problems: Sequence[Problem]) -> pa.Table:
@@ -149,34 +132,13 @@ def _labelled(rows: pa.Table, became: Became, problems: Sequence[Problem]) -> pa
         rows.append_column("label", pa.array(labels, pa.int32()))
         .append_column("outcome_at", times.cast(pa.timestamp("us", tz="UTC")))
         .append_column("was_right", pa.array(right, pa.bool_()))
+        .append_column("weight", pa.array(weights(rows), pa.float64()))
     )
 
 
-def _in_schema(rows: pa.Table) -> pa.Table:
-    """The rows in the table's columns; those that are not there are null."""
-    schema = arrow_schema(DECISIONS)
-    columns = [
-        rows[one.name].cast(one.type) if one.name in rows.column_names else pa.nulls(rows.num_rows, one.type)
-        for one in schema
-    ]
-    return pa.table(columns, schema=pa.schema([one.with_nullable(True) for one in schema]))
-
-
-def _merge(path: str, rows: pa.Table, coverage: Coverage) -> None:
-    """Add the rows that are not there; give those that are there and open what became of them."""
-    (
-        DeltaTable(path)
-        .merge(
-            rows,
-            predicate=_SAME,
-            source_alias="s",
-            target_alias="t",
-            commit_properties=CommitProperties(custom_metadata={"userMetadata": coverage.encode()}),
-        )
-        .when_matched_update(
-            updates={name: f"s.{name}" for name in _UPDATED},
-            predicate="t.label is null and s.label is not null",
-        )
-        .when_not_matched_insert_all()
-        .execute()
-    )
+def _append(path: str, rows: pa.Table, coverage: Coverage) -> None:
+    schema = arrow_schema(DECISION_OUTCOMES)
+    columns = [rows[one.name].cast(one.type) for one in schema]
+    files = write_files(pa.table(columns, schema=schema), DECISION_OUTCOMES, path)
+    app_log = AppendLog(path, BUILD_DECISIONS)
+    app_log.append(files, batch_id=coverage.batch_id, user_metadata=coverage.encode())

@@ -1,4 +1,4 @@
-"""Figures of decisions in Postgres, made of `gold.decisions`: what panels show, one transaction a run.
+"""Figures of decisions in Postgres, made of the view `gold.decisions`, in one transaction a run.
 
 Minutes in which decisions came since the last run are counted anew, from the lake; so are blocks with
 decisions that were open. Where a block ends is told once and stays.
@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
-from deltalake import DeltaTable
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
@@ -20,11 +18,11 @@ from pipelines.connectors.ledger import Entry, newest_entry, write_entry
 from pipelines.connectors.names import Names
 from pipelines.connectors.postgres import PostgresAddress, connect, migrate
 from pipelines.contracts.clock import micros, minute_of, moment
-from pipelines.contracts.decisions import DECISIONS
 from pipelines.contracts.positions import Vector
 from pipelines.gold.decisions.figures import BY_MINUTE, JUDGED, cuts, latencies, minutes, scores
 from pipelines.gold.problems.problem import Problem
-from pipelines.runtime.decisions.build import BUILD_DECISIONS, covered_by_decisions
+from pipelines.runtime.decisions.build import BUILD_DECISIONS, decisions_until
+from pipelines.runtime.decisions.log import DecisionsLog
 from pipelines.runtime.decisions.uplifts import told_uplifts
 
 KEPT_DAYS = 30
@@ -55,35 +53,30 @@ def publish_figures(
 
     Raises `ServiceError` when Postgres is away.
     """
-    path = names.table(DECISIONS.name)
-    rows, reached = DeltaTable(path).to_pyarrow_dataset(), covered_by_decisions(path)
+    reached, log = decisions_until(names), DecisionsLog(names)
     with connect(address, application=BUILD_DECISIONS) as connection:
         migrate(connection)
         with connection, connection.cursor() as cursor:
             cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", (BUILD_DECISIONS,))
             entry = newest_entry(cursor, BUILD_DECISIONS)
-            _publish_minutes(cursor, rows, since={} if entry is None else entry.positions, now=now)
+            _publish_minutes(cursor, log, since={} if entry is None else entry.positions, now=now)
             for one in problems:
-                _publish_blocks(cursor, rows, one, size=block, now=now)
-            _publish_uplifts(cursor, rows, problems, now=now)
-            done = Entry(_NO_CHECKPOINT, reached.batch_id, reached.positions, None)
+                _publish_blocks(cursor, log, one, size=block, now=now)
+            _publish_uplifts(cursor, log, problems, now=now)
+            done = Entry(_NO_CHECKPOINT, 0 if entry is None else entry.batch_id + 1, reached, None)
             write_entry(cursor, BUILD_DECISIONS, done)
 
 
-def _publish_minutes(cursor: Cursor, rows: ds.Dataset, *, since: Vector, now: datetime) -> None:
+def _publish_minutes(cursor: Cursor, log: DecisionsLog, *, since: Vector, now: datetime) -> None:
     """Count the minutes anew that have decisions beyond the positions."""
     oldest = now - timedelta(days=KEPT_DAYS)
     for table in _OF_MINUTES:
         cursor.execute(f"delete from decisions.{table} where minute < %s", (oldest,))  # noqa: S608
-    new = pc.scalar(True)
-    for (topic, partition), offset in since.items():
-        place = (pc.field("topic") == topic) & (pc.field("partition") == partition)
-        new = new & ~(place & (pc.field("offset") < offset))
-    times = _in_micros(rows.to_table(["occurred_at"], filter=new & (pc.field("occurred_at") >= oldest)))
-    touched = sorted({minute_of(at) for at in times["occurred_at"].to_pylist()})
+    times = log.times_beyond(since, oldest=oldest)
+    touched = sorted({minute_of(at) for at in times})
     if not touched:
         return
-    found = _between(rows, BY_MINUTE, touched[0], touched[-1] + _MINUTE)
+    found = log.between(BY_MINUTE, touched[0], touched[-1] + _MINUTE)
     starts = pc.multiply(pc.divide(found["occurred_at"], _MINUTE), _MINUTE)
     mine = found.filter(pc.is_in(starts, pa.array(touched)))
     _replace(cursor, "minutes", touched, minutes(mine))
@@ -99,7 +92,7 @@ def _replace(cursor: Cursor, table: str, touched: Sequence[int], counted: Iterab
     execute_values(cursor, f"insert into decisions.{table} values %s", made, page_size=1_000)  # noqa: S608
 
 
-def _publish_blocks(cursor: Cursor, rows: ds.Dataset, problem: Problem, *, size: int, now: datetime) -> None:
+def _publish_blocks(cursor: Cursor, log: DecisionsLog, problem: Problem, *, size: int, now: datetime) -> None:
     """Cut the blocks that are whole, and judge anew those that were open."""
     same = {"problem": problem.name, "version": problem.version}
     cursor.execute(
@@ -110,58 +103,36 @@ def _publish_blocks(cursor: Cursor, rows: ds.Dataset, problem: Problem, *, size:
     there = [(_Block(n, micros(low), micros(high)), still) for n, low, high, still in cursor]
     oldest = micros(now - timedelta(days=KEPT_DAYS))
     last = there[-1][0] if there else _Block(0, oldest, oldest)
-    times = _of_problem(rows, ["occurred_at"], problem, last.until_at, None)["occurred_at"].to_pylist()
+    times = log.between(["occurred_at"], last.until_at, None, problem=problem)["occurred_at"].to_pylist()
     ends = cuts(times, size=size)
     starts = [last.until_at, *ends]
     new = [_Block(last.number + 1 + n, starts[n], end) for n, end in enumerate(ends)]
     wanted = [*(block for block, still in there if still and block.until_at > oldest), *new]
     if wanted:
-        execute_values(cursor, _BLOCK, [_judged(rows, problem, one) for one in wanted])
+        execute_values(cursor, _BLOCK, [_judged(log, problem, one) for one in wanted])
 
 
-def _judged(rows: ds.Dataset, problem: Problem, block: _Block) -> tuple[Any, ...]:
-    found = _of_problem(rows, JUDGED, problem, block.from_at, block.until_at)
+def _judged(log: DecisionsLog, problem: Problem, block: _Block) -> tuple[Any, ...]:
+    found = log.between(JUDGED, block.from_at, block.until_at, problem=problem)
     told = [one._asdict() for one in scores(found, threshold=problem.worth.threshold)]
     number, low, high = block
     named = (problem.name, problem.version, number, moment(low), moment(high))
     return (*named, found.num_rows, found["label"].null_count, Json(told, dumps=_dumps))
 
 
-def _publish_uplifts(cursor: Cursor, rows: ds.Dataset, problems: Sequence[Problem], *, now: datetime) -> None:
+def _publish_uplifts(
+    cursor: Cursor, log: DecisionsLog, problems: Sequence[Problem], *, now: datetime
+) -> None:
     since = now - timedelta(days=KEPT_DAYS)
     cursor.execute("delete from decisions.uplift")
     for problem in problems:
-        told = told_uplifts(rows, problem, since=since)
+        told = told_uplifts(log, problem, since=since)
         made = [(problem.name, one.action, one.among, since, now, *_numbers(one)) for one in told]
         execute_values(cursor, "insert into decisions.uplift values %s", made)
 
 
 def _numbers(one: Any) -> tuple[Any, ...]:
     return (one.acted, one.held_out, one.acted_rate, one.held_out_rate, *one.rate, *one.minor)
-
-
-def _of_problem(
-    rows: ds.Dataset, columns: Sequence[str], problem: Problem, since: int, until: int | None
-) -> pa.Table:
-    wanted = (pc.field("problem") == problem.name) & (pc.field("problem_version") == problem.version)
-    return _between(rows, columns, since, until, also=wanted)
-
-
-def _between(
-    rows: ds.Dataset, columns: Sequence[str], since: int, until: int | None, *, also: Any = None
-) -> pa.Table:
-    """Decisions from `since` until before `until`, UTC microseconds."""
-    wanted = pc.field("occurred_at") >= moment(since)
-    if until is not None:
-        wanted &= pc.field("occurred_at") < moment(until)
-    return _in_micros(rows.to_table(list(columns), filter=wanted if also is None else wanted & also))
-
-
-def _in_micros(found: pa.Table) -> pa.Table:
-    if "occurred_at" not in found.column_names:
-        return found
-    at = found.column_names.index("occurred_at")
-    return found.set_column(at, "occurred_at", found["occurred_at"].cast(pa.int64()))
 
 
 def _dumps(content: Any) -> str:

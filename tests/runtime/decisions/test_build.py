@@ -1,16 +1,22 @@
 """`gold.decisions`: each decision once, with what became of it as soon as that is final."""
 
+from datetime import timedelta
+
 import pytest
 
-from pipelines.contracts.decisions import DECISIONS
+from pipelines.connectors.lake_reader import LakeReader
+from pipelines.contracts.clock import moment
+from pipelines.contracts.decisions import DECISION_OUTCOMES
+from pipelines.contracts.positions import Coverage
 from pipelines.errors import LakeError
 from pipelines.gold.problems import all_problems
 from pipelines.runtime.decisions import build as module
-from pipelines.runtime.decisions.build import build_decisions
+from pipelines.runtime.decisions.build import GIVEN_UP, build_decisions
 from tests.runtime.decisions.log_lake import NOON, SECOND, LogLake, asked, click, decided, order
 
 PROBLEMS = list(all_problems().values())
 LATE = 600
+NOW = moment(NOON) + timedelta(hours=3)
 HOUR = 3_600
 
 
@@ -19,23 +25,21 @@ def lake(tmp_path):
     return LogLake(tmp_path)
 
 
-def build(lake):
-    done = build_decisions(lake.names, PROBLEMS, late_seconds=LATE)
-    return done.added, done.settled
+def build(lake, *, now=NOW):
+    done = build_decisions(lake.names, PROBLEMS, late_seconds=LATE, now=now)
+    return done.added, done.still_open
 
 
 def told(lake, *names):
-    return [tuple(row[name] for name in names) for row in lake.rows(DECISIONS.name)]
+    listed = ", ".join(f"epoch_us({name}) as {name}" if name == "outcome_at" else name for name in names)
+    rows = LakeReader(lake.names).rows(f'select {listed} from gold.decisions order by "offset"')
+    return [tuple(row[name] for name in names) for row in rows]
 
 
-def test_a_decision_is_added_open_and_gets_the_label_of_the_event_that_asked(lake):
+def test_a_decision_is_open_until_it_has_the_label_of_the_event_that_asked(lake):
     lake.send(decided(0, 1), decided(1, 2, probability=0.6), decided(2, 3))
-    assert build(lake) == (3, 0)
-    assert told(lake, "event_id", "label", "was_right") == [
-        ("d0", None, None),
-        ("d1", None, None),
-        ("d2", None, None),
-    ]
+    assert build(lake) == (0, 3)
+    assert told(lake, "event_id", "label", "weight") == [(f"d{n}", None, None) for n in range(3)]
     came = {"row_id": "e0", "offset": 0, "label": 1, "outcome_at": NOON + 9 * SECOND}
     lake.label(
         {"problem": "checkout_purchase"} | came,
@@ -44,38 +48,43 @@ def test_a_decision_is_added_open_and_gets_the_label_of_the_event_that_asked(lak
         {"problem": "checkout_purchase", "problem_version": 2, "row_id": "e2", "offset": 2, "label": 1},
         {"problem": "checkout_purchase", "row_id": "other#1", "offset": 2, "label": 1},
     )
-    assert build(lake) == (0, 2)
-    assert told(lake, "event_id", "label", "outcome_at", "was_right") == [
-        ("d0", 1, NOON + 9 * SECOND, False),
-        ("d1", 0, None, False),
-        ("d2", None, None, None),
+    assert build(lake) == (2, 1)
+    assert told(lake, "event_id", "label", "outcome_at", "was_right", "weight", "features") == [
+        ("d0", 1, NOON + 9 * SECOND, False, 10.0, '{"session__carts":1}'),
+        ("d1", 0, None, False, 10.0, '{"session__carts":1}'),
+        ("d2", None, None, None, None, '{"session__carts":1}'),
     ]
 
 
-def test_the_row_holds_all_that_the_record_says(lake):
-    lake.send(decided(0, 1))
-    build(lake)
-    (silver,), (gold,) = lake.rows("silver.decisions"), lake.rows(DECISIONS.name)
-    mine = {"label": None, "outcome_at": None, "was_right": None, "weight": 10.0}
-    assert gold == {name: silver.get(name) for name in DECISIONS.column_names} | mine
-
-
-def test_done_again_and_in_steps_it_is_the_same_table(lake, monkeypatch):
+def test_done_again_nothing_is_added_twice_and_runs_go_on_where_the_last_ended(lake, monkeypatch):
     lake.send(*(decided(n, n) for n in range(7)))
-    lake.label({"problem": "checkout_purchase", "row_id": "e3", "offset": 3, "label": 1})
-    monkeypatch.setattr(module, "_STEP", 3)
-    assert build(lake) == (7, 0)
-    first = lake.rows(DECISIONS.name)
-    assert [row["label"] for row in first] == [None, None, None, 1, None, None, None]
-    assert build(lake) == (0, 0)
-    monkeypatch.setattr(
-        module, "covered_by_decisions", lambda _: module.Coverage(module.BUILD_DECISIONS, -1, {})
-    )
-    build(lake)
-    assert lake.rows(DECISIONS.name) == first
+    label = {"problem": "checkout_purchase", "label": 1}
+    lake.label(*(label | {"row_id": f"e{n}", "offset": n} for n in (0, 1, 3)))
+    assert build(lake) == (3, 4)
+    assert build(lake) == (0, 4)
+    assert module._last_run(lake.names.table(DECISION_OUTCOMES.name)).positions == {("decisions", 0): 2}
     lake.send(decided(7, 8))
+    lake.label(*(label | {"row_id": f"e{n}", "offset": n} for n in (2, 4, 5, 6, 7)))
+    assert build(lake) == (5, 0)
+    assert module._last_run(lake.names.table(DECISION_OUTCOMES.name)).positions == {("decisions", 0): 8}
+    monkeypatch.setattr(module, "_last_run", lambda _: Coverage(module.BUILD_DECISIONS, 9, {}))
+    assert build(lake) == (0, 0)
+    assert told(lake, "event_id", "label") == [(f"d{n}", 1) for n in range(8)]
+
+
+def test_what_has_been_open_for_days_is_given_up(lake):
+    lake.send(decided(0, 1))
+    assert build(lake, now=NOW + GIVEN_UP) == (0, 0)
+
+
+def test_rows_are_found_by_their_texts_whatever_wrote_them(lake):
+    lake.send(decided(0, 1), decided(1, 2, problem="session_purchase"))
+    lake.label({"problem": "session_purchase", "row_id": "e1", "offset": 1, "label": 1})
     build(lake)
-    assert [row["event_id"] for row in lake.rows(DECISIONS.name)] == [f"d{n}" for n in range(8)]
+    found = LakeReader(lake.names).rows(
+        "select event_id from gold.decisions where problem = 'session_purchase'"
+    )
+    assert found == [{"event_id": "d1"}]
 
 
 def test_what_a_caller_asked_for_is_judged_by_the_problems_keys_once_it_is_final(lake):
@@ -89,10 +98,9 @@ def test_what_a_caller_asked_for_is_judged_by_the_problems_keys_once_it_is_final
         order("o2", 30, status="placed"),
         click("c", HOUR + LATE + 10),
     )
-    build(lake)
-    assert told(lake, "event_id", "label") == [(f"d{n}", None) for n in range(5)], "the horizon is not over"
+    assert build(lake) == (0, 5), "the horizon is not over"
     lake.send(order("late", 9_000), click("d", HOUR + LATE + 20.000001))
-    assert build(lake) == (0, 3)
+    assert build(lake) == (3, 2)
     assert told(lake, "event_id", "label", "outcome_at") == [
         ("d0", 1, NOON + 20 * SECOND),
         ("d1", 0, None),
@@ -119,4 +127,4 @@ def test_a_lake_without_silver_is_told_and_one_without_decisions_has_none(lake):
         build(lake)
     lake.send(click("c", 1))
     assert build(lake) == (0, 0)
-    assert lake.rows(DECISIONS.name) == []
+    assert told(lake, "event_id") == []

@@ -27,7 +27,7 @@ def figures(lake, database):
 
     def run(*, now=NOW, again=1):
         for _ in range(again):
-            build_decisions(lake.names, PROBLEMS, late_seconds=600)
+            build_decisions(lake.names, PROBLEMS, late_seconds=600, now=now)
             publish_figures(lake.names, database, PROBLEMS, block=2, now=now)
 
     return run
@@ -86,7 +86,8 @@ def test_blocks_stay_and_are_judged_anew_until_nothing_in_them_is_open(lake, fig
     figures(again=2)
     assert asked(blocks) == [(1, 2, 0, 1), (2, 3, 2, 1)]
     assert asked(bounds) == before
-    scores = "select number, model_version, is_champion, judged, positives, accuracy from dashboard.decision_scores"
+    scores = "select number, model_version, is_champion, judged, positives, accuracy"
+    scores += " from dashboard.decision_scores"
     assert asked(scores + " order by number") == [(1, 3, True, 2, 1, 0.5), (2, 3, True, 1, 0, 1.0)]
 
 
