@@ -43,7 +43,7 @@ def read_dataset(
         decided_at=rows["decided_at"].to_numpy(),
         groups=_texts(rows["group"]),
         labels=rows["label"].to_numpy(),
-        weights=np.ones(rows.num_rows),
+        weights=rows["weight"].to_numpy(),
         values=_values(read.features, features, count=rows.num_rows),
         slices={name: _texts(read.slices[name]) for name in problem.slices},
     )

@@ -4,7 +4,7 @@ A lake in a local folder is made and asked by delta-rs, in milliseconds; one in 
 Spark, which has its credentials.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -26,7 +26,10 @@ _COMMITS_READ = 20
 
 
 def ensure_table(spark: SparkSession, spec: TableSpec, path: str) -> None:
-    """Create the table when it is not there. Raises `LakeError` when one of another schema is."""
+    """Create the table when it is not there; add columns that its spec has got since.
+
+    Raises `LakeError` when a table of another schema is there.
+    """
     if is_local(path):
         ensure_without_spark(spec, path)
     else:
@@ -102,12 +105,21 @@ def ensure_without_spark(spec: TableSpec, path: str) -> None:
             configuration=_properties(spec),
         )
         return
+    missing = [field for field in wanted.fields if field.name not in there]
+    if _may_add(spec, there, [field.name for field in missing]):
+        DeltaTable(path).alter.add_columns(missing)
+        there |= {field.name: field.type for field in missing}
     _require(spec, path, [field.name for field in wanted.fields if there.get(field.name) != field.type])
 
 
 def _ensure_remote(spark: SparkSession, spec: TableSpec, path: str) -> None:
     if SparkDeltaTable.isDeltaTable(spark, path):
         there = {f.name: f.dataType for f in spark.read.format("delta").load(path).schema.fields}
+        missing = [c for c in spec.columns if c.name not in there]
+        if _may_add(spec, there, [c.name for c in missing]):
+            empty = spark.createDataFrame([], spec.schema())
+            empty.write.format("delta").mode("append").option("mergeSchema", "true").save(path)
+            there |= {c.name: c.type for c in missing}
         _require(spec, path, [c.name for c in spec.columns if there.get(c.name) != c.type])
         return
     builder = SparkDeltaTable.createIfNotExists(spark).location(path).comment(spec.grain)
@@ -120,6 +132,12 @@ def _ensure_remote(spark: SparkSession, spec: TableSpec, path: str) -> None:
     if spec.partitions:
         builder = builder.partitionedBy(*spec.partitions)
     builder.execute()
+
+
+def _may_add(spec: TableSpec, there: Collection[str], missing: Sequence[str]) -> bool:
+    """Whether it is the same table, made before these columns were declared: it has no others."""
+    optional = {column.name for column in spec.columns if column.nullable}
+    return bool(missing) and optional.issuperset(missing) and set(there) <= set(spec.column_names)
 
 
 def _require(spec: TableSpec, path: str, wrong: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from pyspark.sql.types import MapType
 
-from pipelines.contracts.tables import DOUBLE, INTEGER, LONG, STRING, TIMESTAMP, Column, TableSpec
+from pipelines.contracts.tables import BOOLEAN, DOUBLE, INTEGER, LONG, STRING, TIMESTAMP, Column, TableSpec
 
 _SLICES = MapType(STRING, STRING)
 
@@ -61,7 +61,10 @@ LABELLED_EXAMPLES = TableSpec(
             nullable=False,
         ),
         Column("texts", _SLICES, "the same of features that are texts", nullable=False),
-        Column("propensity", DOUBLE, "probability of the action that was taken; null: none was"),
+        Column("propensity", DOUBLE, "probability of what was decided; null: no decision was made of it"),
+        Column("action", STRING, "what was done; null: no decision was made of it"),
+        Column("wanted_action", STRING, "what was worth most, before holdout, trial and budgets"),
+        Column("is_holdout", BOOLEAN, "whether the visitor is held out, to measure what acting brings"),
     ),
     partitions=("problem",),
     skipping=("decided_at", "partition", "offset"),

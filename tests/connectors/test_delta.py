@@ -1,10 +1,11 @@
 """Tables made and written by delta-rs and by Spark are the same tables, each batch in them once."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from pipelines.connectors import delta, delta_writer
 from pipelines.connectors.delta import ensure_table, last_positions, read_since
@@ -157,3 +158,32 @@ def test_a_table_of_another_schema_is_refused(tmp_path):
     ensure_table(None, all_tables()["silver.users"], path)
     with pytest.raises(LakeError, match=r"silver\.products there lacks or differs in .*commission_bp"):
         ensure_table(None, all_tables()["silver.products"], path)
+
+
+@pytest.mark.parametrize(
+    "by_rust", [pytest.param(True, id="delta-rs"), pytest.param(False, id="spark", marks=pytest.mark.spark)]
+)
+def test_columns_declared_since_are_added_and_old_rows_have_none(tmp_path, monkeypatch, request, by_rust):
+    spec = all_tables()["silver.offers"]
+    before = replace(spec, columns=tuple(c for c in spec.columns if c.name not in ("merchant", "currency")))
+    path = str(tmp_path / "table")
+    ensure_table(None, before, path)
+    row = dict.fromkeys(before.column_names) | {"topic": "offers", "partition": 0, "offset": 1}
+    row |= {"ingested_at": NOON, "known_at": NOON, "ingested_date": NOON.date(), "is_deleted": False}
+    write_deltalake(path, pa.Table.from_pylist([row], schema=arrow_schema(before)), mode="append")
+    monkeypatch.setattr(delta, "is_local", lambda _: by_rust)
+    spark = None if by_rust else request.getfixturevalue("spark")
+    for _ in range(2):
+        ensure_table(spark, spec, path)
+    found = DeltaTable(path)
+    assert {field.name for field in found.schema().fields} == set(spec.column_names)
+    (kept,) = found.to_pyarrow_table().to_pylist()
+    assert (kept["offset"], kept["merchant"], kept["currency"]) == (1, None, None)
+
+
+def test_a_column_that_must_have_values_cannot_be_added(tmp_path):
+    spec = all_tables()["silver.offers"]
+    before = replace(spec, columns=tuple(c for c in spec.columns if c.name != "is_deleted"))
+    ensure_table(None, before, str(tmp_path / "table"))
+    with pytest.raises(LakeError, match="lacks or differs in is_deleted;"):
+        ensure_table(None, spec, str(tmp_path / "table"))

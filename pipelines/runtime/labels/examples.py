@@ -11,6 +11,8 @@ from pyspark.sql import functions as F
 from pipelines.connectors.delta import ensure_table
 from pipelines.connectors.names import Names
 from pipelines.contracts.labels import LABEL_KEY, LABELLED_EXAMPLES, LABELS
+from pipelines.contracts.lake import silver_tables
+from pipelines.contracts.topics.decisions import TOPIC
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.gold.features.sets import all_sets
 from pipelines.gold.problems.problem import Problem
@@ -18,6 +20,7 @@ from pipelines.runtime.embedded.locks import held
 from pipelines.runtime.features.arrivals import DAY, day_of, unrecorded_days
 from pipelines.runtime.features.silver import silver_events
 from pipelines.runtime.features.training_frame import Clock, training_frame
+from pipelines.runtime.labels.decided import decisions_about, with_decisions
 from pipelines.runtime.marts import require_silver
 
 BUILD_EXAMPLES = "build_examples"
@@ -32,12 +35,13 @@ def build_examples(
     """Add an example for each label of the problems that has none; problem → how many.
 
     Features are those known when the decision was. Where arrivals are not recorded, they are those of the
-    decision's own time, `clock` says so. A decision whose outcome was known before itself has no example.
+    decision's own time, `clock` says so. A decision whose outcome was known before itself has no example, nor
+    has one of which the scorer says that the store was ahead or its features not whole.
     `anew`: all rows of the problems are replaced, as their feature sets are now. Raises `LakeError` where
     silver is empty, `SettingsError` for a set that does not exist or lacks a key.
     """
     require_silver(names)
-    for spec in (LABELS, LABELLED_EXAMPLES):
+    for spec in (LABELS, LABELLED_EXAMPLES, silver_tables()[TOPIC.table]):
         ensure_table(spark, spec, names.table(spec.name))
     with held(names.var_dir / "run" / f"{BUILD_EXAMPLES}.lock", limit_seconds=1):
         wanted = _wanted(spark, names, problems, anew=anew)
@@ -63,7 +67,7 @@ def _wanted(spark: SparkSession, names: Names, problems: Sequence[Problem], *, a
     is_asked = F.lit(False)
     for one in asked:
         is_asked = is_asked | one
-    named = labels.where(is_asked)
+    named = with_decisions(labels.where(is_asked), decisions_about(spark, names))
     if not anew:
         there = spark.read.format("delta").load(names.table(LABELLED_EXAMPLES.name))
         named = named.join(there.select(*LABEL_KEY), list(LABEL_KEY), "left_anti")
@@ -144,7 +148,6 @@ def _examples(labels: DataFrame, frame: DataFrame, problems: Sequence[Problem]) 
         "set_versions": _by_problem(problems, _versions),
         "features": _by_problem(problems, lambda sets: _map(sets, texts=False)),
         "texts": _by_problem(problems, lambda sets: _map(sets, texts=True)),
-        "propensity": F.lit(None).cast("double"),
     }
     return rows.withColumns(made).select(*LABELLED_EXAMPLES.column_names)
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import structlog
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
@@ -13,23 +14,26 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pipelines.connectors.names import Names
+from pipelines.contracts.arrow import arrow_schema
 from pipelines.contracts.labels import LABELLED_EXAMPLES
 from pipelines.errors import LakeError
+from pipelines.gold.decisions.judging import JUDGED_BY, weights
 from pipelines.gold.problems.problem import Problem
 
 log = structlog.get_logger(__name__)
 _PLACE = ("topic", "partition", "offset")
 _PLAIN = ["row_id", "decided_at", "visitor_id", "user_id", "label"]
-_READ = [*_PLAIN, "problem_version", *_PLACE, "set_versions", "slices", "features"]
+_READ = [*_PLAIN, "problem_version", *_PLACE, "set_versions", "slices", "features", *JUDGED_BY]
+_SCHEMA = arrow_schema(LABELLED_EXAMPLES)
 _ORDER = [(name, "ascending") for name in ("decided_at", "row_id", *_PLACE)]
 
 
 class Read(NamedTuple):
     """Examples and the version of the table that they are of.
 
-    `rows`: row_id, decided_at (UTC microseconds), group, label, sorted by decided_at and row_id. `slices`:
-    a column of texts each. `features`: a column of single-precision numbers each, in the order of their
-    names; NaN where a row has no value.
+    `rows`: row_id, decided_at (UTC microseconds), group, label, weight, sorted by decided_at and row_id.
+    `slices`: a column of texts each. `features`: a column of single-precision numbers each, in the order of
+    their names; NaN where a row has no value.
     """
 
     version: int
@@ -54,8 +58,9 @@ def read_examples(
     """A problem's examples decided from `since` until before `until`, UTC microseconds; null: no bound.
 
     `version`: of the table; null: the newest. Of several versions of the problem or of its feature sets
-    only the newest row's count: values of two meanings are not to be compared. Visitors and users whom any
-    of the rows names together are one group. Raises `LakeError` where the table or its version is not there.
+    only the newest row's count: values of two meanings are not to be compared. Rows whose outcome an action
+    may have moved are left out, others stand for them: `weight`. Visitors and users whom any of the rows
+    names together are one group. Raises `LakeError` where the table or its version is not there.
     """
     table = _table(names, version)
     wanted = pc.field("problem") == problem.name
@@ -63,10 +68,20 @@ def read_examples(
         if moment is not None:
             bound, at = pa.scalar(moment, pa.timestamp("us", tz="UTC")), pc.field("decided_at")
             wanted &= at >= bound if is_lower else at < bound
-    found = table.to_pyarrow_dataset().to_table(columns=_READ, filter=wanted)
+    found = _with_all(table.to_pyarrow_dataset(), wanted)
     kept = _kept(found, problem)
     features, slices = _features(found, kept, problem), _slices(found, kept, problem)
-    return Read(table.version(), _rows(found.select(_PLAIN).take(pa.array(kept))), slices, features)
+    rows = _rows(found.select([*_PLAIN, *JUDGED_BY]).take(pa.array(kept)))
+    return Read(table.version(), rows, slices, features)
+
+
+def _with_all(dataset: ds.Dataset, wanted: pc.Expression) -> pa.Table:
+    """The rows; columns that a version of the table does not have yet are null."""
+    there = [name for name in _READ if name in dataset.schema.names]
+    found = dataset.to_table(columns=there, filter=wanted)
+    for name in (name for name in _READ if name not in there):
+        found = found.append_column(name, pa.nulls(found.num_rows, _SCHEMA.field(name).type))
+    return found
 
 
 def _table(names: Names, version: int | None) -> DeltaTable:
@@ -82,6 +97,7 @@ def _table(names: Names, version: int | None) -> DeltaTable:
 def _kept(found: pa.Table, problem: Problem) -> npt.NDArray[np.int64]:
     """In order the rows whose versions, of the problem and of its sets, are those of the newest."""
     order: npt.NDArray[np.int64] = np.asarray(pc.sort_indices(found, _ORDER), np.int64)
+    order = order[weights(found)[order] > 0]
     if not len(order):
         return order
     sets = _spread(found["set_versions"], np.int32(-1)).values[order]
@@ -99,6 +115,7 @@ def _rows(found: pa.Table) -> pa.Table:
             "decided_at": found["decided_at"].cast(pa.int64()),
             "group": _groups(found),
             "label": found["label"].cast(pa.int64()),
+            "weight": pa.array(weights(found)),
         }
     )
 

@@ -61,6 +61,7 @@ def test_rows_in_order_with_a_column_a_feature(names):
         "decided_at": [AT - 1, AT + 5, AT + 5],
         "group": ["v:v"] * 3,
         "label": [0, 1, 0],
+        "weight": [1.0, 1.0, 1.0],
     }
     assert found.slices.to_pydict() == {"country": [None, "DE", None], "device_class": [None] * 3}
     assert found.features.schema.types == [pa.float32()] * 2
@@ -103,3 +104,29 @@ def test_rows_of_another_meaning_than_the_newest_are_left_out(names, other):
 def test_a_lake_without_examples_is_told(tmp_path):
     with pytest.raises(LakeError, match="run `clicklake run build_examples`"):
         read_examples(Names.of(var_dir=str(tmp_path), lake=None), PROBLEM)
+
+
+def test_rows_that_an_action_may_have_moved_are_left_out_and_others_stand_for_them(names):
+    acted = {"action": "reassure", "wanted_action": "reassure", "is_holdout": False, "propensity": 0.9}
+    held = acted | {"action": "nothing", "is_holdout": True, "propensity": 0.1}
+    let_be = {"action": "nothing", "wanted_action": "nothing", "is_holdout": False, "propensity": 0.8}
+    told = [{}, acted, held, let_be, let_be | {"is_holdout": True, "propensity": 0.2}]
+    put(names, [example(str(n), n, **one) for n, one in enumerate(told)])
+    rows = read_examples(names, PROBLEM).rows
+    assert rows["row_id"].to_pylist() == ["0", "2", "3"]
+    assert rows["weight"].to_pylist() == [1.0, 10.0, 1.25]
+
+
+def test_a_version_from_before_actions_were_noted_is_read_as_it_was(tmp_path):
+    names = Names.of(var_dir=str(tmp_path), lake=None)
+    path = names.table(LABELLED_EXAMPLES.name)
+    later = ("action", "wanted_action", "is_holdout")
+    before = replace(
+        LABELLED_EXAMPLES, columns=tuple(c for c in LABELLED_EXAMPLES.columns if c.name not in later)
+    )
+    ensure_without_spark(before, path)
+    version = DeltaTable(path).version()
+    ensure_without_spark(LABELLED_EXAMPLES, path)
+    assert put(names, [example("a", 0)]) > version
+    assert read_examples(names, PROBLEM, version=version).rows.num_rows == 0
+    assert read_examples(names, PROBLEM).rows["weight"].to_pylist() == [1.0]
