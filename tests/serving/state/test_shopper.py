@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from pipelines.contracts.positions import Vector
 from pipelines.gold.features.scalar import key_of, merged, state_of, values
 from pipelines.gold.features.sets import all_sets
-from serving.scoring.known import Known
 from serving.scoring.question import Question
 from tests.runtime.features.test_feed import BEGIN, MINUTE, PLACES, by_batch, streams
 from tests.serving.state.memory_store import MemoryStore, Rows, below, linked
@@ -108,24 +107,37 @@ def test_what_the_caller_adds_counts_once_and_for_this_question_only() -> None:
 
 def test_a_user_is_all_linked_visitors_and_else_the_visitor() -> None:
     """By a link of the store, in flight, or told by the caller."""
-    mine, others = click(0, visitor="v"), click(1, visitor="w", user="ann")
-    rows = by_batch([mine, others])
+    mine, theirs = click(0), [click(number, visitor="w", user="ann") for number in (1, 2)]
+    rows = by_batch([mine, *theirs])
     asked = question_of(keys=question_of().keys | {"user_id": "ann"})
-
-    def views(known: Known) -> Any:
-        return known.features["user__views"], known.features["session__views"]
-
     store = MemoryStore(rows, {CLICKS: 1})
     state = state_at(store, {CLICKS: 1})
-    assert views(state.known(asked)) == (1, 1)
-    assert views(state.known(replace(asked, added=[rows[1]]))) == (1, 1)
+
+    def views(question: Question) -> Any:
+        known = state.known(question)
+        return known.features["user__views"], known.features["session__views"]
+
+    assert views(asked) == (1, 1)
+    assert views(replace(asked, added=rows[1:])) == (2, 1)
     signed_in = rows[1] | {"visitor_id": "v", "event_id": "sign"}
-    assert views(state.known(replace(asked, added=[rows[1], signed_in]))) == (3, 2)
-    list(state.feed.take([others]))
-    assert views(state.known(asked)) == (1, 1)
-    assert state.known(asked).features["user__events"] == 1
-    store.move({CLICKS: 2})
-    assert state.known(asked).features["user__events"] == 1
+    assert views(replace(asked, added=[*rows[1:], signed_in])) == (4, 2)
+    list(state.feed.take(theirs))
+    assert views(asked) == (2, 1)
+    store.move({CLICKS: 3})
+    assert views(asked) == (2, 1)
+
+
+def test_a_partition_that_is_begun_anew_behind_the_store_counts_nothing_twice() -> None:
+    """While the store answers, and while it does not."""
+    store = MemoryStore(by_batch([click(0), click(1)]), {CLICKS: 2})
+    state = state_at(store, {CLICKS: 2})
+    state.known(question_of())
+    state.feed.begin({CLICKS: 0})
+    list(state.feed.take([click(0)]))
+    for store.is_away in (False, True):
+        known = state.known(question_of())
+        assert (known.features["session__views"], known.in_flight) == (2, 0)
+        assert known.positions == {CLICKS: 2}
 
 
 def test_a_set_that_is_not_live_is_as_of_nobody() -> None:
