@@ -19,6 +19,7 @@ from training.examples import Examples
 from training.retraining import Site
 from training.tracking.registry import Registry
 from training.tracking.server import Server
+from training.watching_live import live_alerts
 
 _ROUNDS = 500
 _CHANCE = 0.001
@@ -49,6 +50,7 @@ def watch(problem: Problem, site: Site, *, now: datetime) -> Watched | None:
         found, rows = [ModelAlert("artefact", "champion", 1, 0, entry.reason)], 0
     else:
         found, rows = _looked_at(problem, site, champion, entry, now)
+        found += live_alerts(problem, site.names, champion, seed=site.seed)
     cleared = note_alerts(site.postgres, problem.name, found, version=champion.version, at=now)
     return Watched(champion.version, rows, found, cleared)
 

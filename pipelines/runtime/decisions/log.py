@@ -23,6 +23,11 @@ class DecisionsLog:
     def __init__(self, names: Names) -> None:
         self._lake = LakeReader(names)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there are decisions and outcomes to be read."""
+        return DECISIONS_VIEW in self._lake.views
+
     def times_beyond(self, positions: Vector, *, oldest: datetime) -> list[int]:
         """When the decisions at or beyond the positions were made, of those from `oldest` on."""
         here, parameters = ["occurred_at >= ?"], list[Any]([oldest])
