@@ -7,7 +7,7 @@ percentiles over resamples of visitors, since a visitor's decisions go together 
 Introduction to the Bootstrap, 1993).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -54,14 +54,22 @@ class Uplift:
 
 
 def uplift(
-    rows: pa.Table, *, among: Among, rounds: int = 1_000, seed: int = 0, level: float = 0.95
+    rows: pa.Table,
+    *,
+    among: Among,
+    needs_account: Collection[str] = (),
+    rounds: int = 1_000,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> list[Uplift]:
     """The uplift of each action that was taken, by name, over one problem's final decisions.
 
     `rows` has `COLUMNS`; those without a draw (reason `default`) are to be left out, those without a
     propensity are. `among`: `all`
     tells what the action would bring if every decision got it, and learns that from trials; `wanted` what it
-    brings where it is worth most, which is what acting on it brings, by rows of which it was wanted. The
+    brings where it is worth most, which is what acting on it brings, by rows of which it was wanted. What
+    `needs_account` is told of decisions whose boolean column `has_account` is true: of others nobody got it,
+    though some of them are held out. A budget that is used up shifts an action to earlier hours. The
     action `nothing` is what trials and holdout must agree on: its uplift is 0 but for chance.
     """
     rows = rows.filter(pc.field("propensity") > 0)
@@ -72,6 +80,8 @@ def uplift(
     pairs = []
     for name in names:
         within = np.ones(len(held), np.bool_) if among == "all" else wanted == name
+        if name in needs_account:
+            within = within & rows["has_account"].to_numpy(zero_copy_only=False)
         pairs.append((within & ~held & (action == name), within & held))
     arms = [arm for pair in pairs for arm in pair]
     if not arms:

@@ -126,6 +126,25 @@ def test_rows_without_a_propensity_do_not_count():
     )
 
 
+def test_what_needs_an_account_is_compared_among_those_who_have_one():
+    """Shoppers without an account, who get no `b`, always buy: they must not make the holdout look better."""
+    able, unable = shop(10, visitors=4_000), shop(11, visitors=4_000)
+    got = unable["action"].to_pylist()
+    unable = unable.set_column(0, "visitor_id", pa.array([f"w{one}" for one in range(len(got))]))
+    unable = unable.set_column(5, "outcome", pa.array(np.ones(len(got), np.int64)))
+    unable = unable.set_column(1, "action", pa.array(["nothing" if one == "b" else one for one in got]))
+    rows = pa.concat_tables([able, unable])
+    has_account = [True] * able.num_rows + [False] * unable.num_rows
+    rows = rows.append_column("has_account", pa.array(has_account))
+    blind, seeing = (
+        {one.action: one for one in uplift(rows, among="all", needs_account=needs, rounds=200)}
+        for needs in ((), ("b",))
+    )
+    assert blind["b"].rate.high < TRUTH["all"]["b"]
+    assert seeing["b"].rate.low <= TRUTH["all"]["b"] <= seeing["b"].rate.high
+    assert seeing["a"] == blind["a"]
+
+
 def test_choices_of_a_policy_are_judged_without_bias():
     """The propensities that a policy logs are those that the estimate needs."""
     problem = replace(all_problems()["checkout_purchase"], name="simulated")
