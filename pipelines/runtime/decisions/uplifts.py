@@ -18,7 +18,7 @@ _DRAWN = ("visitor_id", "action", "wanted_action", "is_holdout", "propensity")
 def told_uplifts(log: DecisionsLog, problem: Problem, *, since: datetime) -> list[Uplift]:
     """The uplift of each action taken since then, among all decisions and where it was wanted."""
     newest = log.where(
-        [*_DRAWN, "label"],
+        [*_DRAWN, "user_id", "label"],
         "problem = ? and problem_version = ? and occurred_at >= ? and label is not null"
         " and reason <> 'default' and propensity > 0 order by gold.decisions.occurred_at desc limit ?",
         [problem.name, problem.version, since, _MOST],
