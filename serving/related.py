@@ -73,7 +73,8 @@ class RelatedProducts:
         """Give up the connection for good."""
         self._ends.set()
         self._wake.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         if self._connection is not None:
             self._connection.close()
 
@@ -89,6 +90,8 @@ class RelatedProducts:
         kept = self._kept.get(key)
         if kept is None or now - kept.read_at > self._age_seconds:
             kept = self._read(key, now) or kept
+        else:
+            self._kept.move_to_end(key)
         if kept is None or kept.products is None:
             return [one for one in for_any if one != product_id]
         return kept.products
@@ -159,4 +162,4 @@ def _quoted(text: str) -> str:
     """A literal of SQL. Raises `ValueError` for a text with a zero byte."""
     quoted = adapt(text)
     quoted.encoding = "utf-8"
-    return quoted.getquoted().decode()
+    return str(quoted.getquoted(), "utf-8")

@@ -54,6 +54,6 @@ def test_cohorts_are_followed_from_the_newest(asked):
 
 def test_hit_rates_stand_beside_those_of_the_most_popular(asked):
     assert [row[1:] for row in asked("related_hit_rate")] == [
-        ("alternatives", 0.3),
-        ("alternatives: the most popular", 0.02),
+        ("alternatives by cosine", 0.3),
+        ("alternatives by cosine: the most popular", 0.02),
     ]

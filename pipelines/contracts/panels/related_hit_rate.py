@@ -14,7 +14,7 @@ PANEL = Panel(
     sql="""
 select
     rates.measured_at as time,
-    rates.sort || named.name as series,
+    rates.sort || ' by ' || rates.measure || named.name as series,
     named.value
 from dashboard.related_hit_rates as rates
 cross join lateral (

@@ -1,11 +1,9 @@
 """One run: all lists of what silver's whole batches hold, made anew."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import get_args
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
@@ -62,9 +60,14 @@ def related_rules(settings: Settings) -> RelatedRules:
 
 
 def build_related(
-    spark: SparkSession, names: Names, *, rules: RelatedRules, postgres: PostgresAddress, evaluate: bool
+    spark: SparkSession,
+    names: Names,
+    *,
+    rules: RelatedRules,
+    postgres: PostgresAddress,
+    evaluate: Sequence[Measure],
 ) -> RelatedRun:
-    """Make all lists; `evaluate`: first measure what each measure would have hit, and keep the rules' own.
+    """Make all lists; first measure how often lists by each of `evaluate` hit, and keep that in Postgres.
 
     Raises `LakeError` when silver has no batch yet, `ServiceError` when Postgres is away or another run of
     this machine is under way.
@@ -79,26 +82,25 @@ def build_related(
         coverage = Coverage(BUILD_RELATED, number, until)
         silver = SilverUntil(spark, names, until)
         frames = {READS[0]: silver.table(READS[0])} | {name: silver.view(name) for name in READS[1:]}
-        with _kept(product_visits(frames, gap_seconds=rules.gap_seconds)) as visits:
-            measured = _measured(visits, rules) if evaluate else {}
-            lists = related_products(visits, rules=rules)
-            replace_table(lists, path, partition="sort", coverage=coverage)
+        visits = _computed(product_visits(frames, gap_seconds=rules.gap_seconds))
+        measured = _measured(visits, rules, evaluate) if evaluate else {}
+        lists = related_products(visits, rules=rules)
+        replace_table(lists, path, partition="sort", coverage=coverage)
     written = spark.read.format("delta").load(path)
     publish(written, postgres, coverage=coverage)
-    note_hit_rates(postgres, measured.get(rules.measure, []), measure=rules.measure)
+    note_hit_rates(postgres, measured)
     rows, products = written.agg(F.count("*"), F.count_distinct("product_id")).collect()[0]
     return RelatedRun(products, rows, measured, time.monotonic() - began)
 
 
-@contextmanager
-def _kept(rows: DataFrame) -> Iterator[DataFrame]:
-    """The rows, computed once."""
-    kept = rows.persist(StorageLevel.DISK_ONLY)
-    yield kept
-    kept.unpersist()
+def _computed(rows: DataFrame) -> DataFrame:
+    """The rows computed once and without their plan, which each join of them with themselves would double."""
+    return rows.localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
 
 
-def _measured(visits: DataFrame, rules: RelatedRules) -> dict[Measure, list[HitRate]]:
+def _measured(
+    visits: DataFrame, rules: RelatedRules, measures: Sequence[Measure]
+) -> dict[Measure, list[HitRate]]:
     """Hit rates by measure; none while there are no visits."""
     began = F.expr(f"percentile_disc({1 - TEST_SHARE}) within group (order by unix_micros(visit_began_at))")
     (micros,) = visits.agg(began).collect()[0]
@@ -107,7 +109,7 @@ def _measured(visits: DataFrame, rules: RelatedRules) -> dict[Measure, list[HitR
     at = _EPOCH + timedelta(microseconds=int(micros))
     before, after = split(visits, at)
     found: dict[Measure, list[HitRate]] = {}
-    for measure in get_args(Measure):
-        with _kept(related_products(before, rules=replace(rules, measure=measure))) as named:
-            found[measure] = hit_rates(before, named, after, at=at)
+    for measure in measures:
+        named = _computed(related_products(before, rules=replace(rules, measure=measure)))
+        found[measure] = hit_rates(before, named, after, at=at)
     return found

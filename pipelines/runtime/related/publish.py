@@ -1,6 +1,6 @@
 """The lists in Postgres, in one transaction with the row of `ops.ledger`, and how often they were right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from psycopg2.extras import execute_values
@@ -11,6 +11,7 @@ from pipelines.connectors.ledger import Entry, write_entry
 from pipelines.connectors.postgres import PostgresAddress, connect, migrate
 from pipelines.contracts.positions import Coverage
 from pipelines.gold.related.hit_rate import HitRate
+from pipelines.gold.related.rules import Measure
 
 _NO_CHECKPOINT = "a job, without a checkpoint"
 
@@ -40,9 +41,13 @@ def _lists(written: DataFrame) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def note_hit_rates(address: PostgresAddress, found: Sequence[HitRate], *, measure: str) -> None:
+def note_hit_rates(address: PostgresAddress, found: Mapping[Measure, Sequence[HitRate]]) -> None:
     """Add what was measured now. Raises `ServiceError`."""
-    rows = [(one.sort, measure, one.split_at, one.steps, one.visitors, *_figures(one)) for one in found]
+    rows = [
+        (one.sort, measure, one.split_at, one.steps, one.visitors, *_figures(one))
+        for measure, rates in found.items()
+        for one in rates
+    ]
     template = f"(now(), {', '.join(['%s'] * 14)})"
     with (
         connect(address, application="build_related") as connection,
