@@ -10,8 +10,9 @@ import pyarrow as pa
 from pipelines.gold.features.aggregates import Aggregate
 from pipelines.gold.features.aggregates.moments import SinceLast
 from pipelines.gold.features.aggregates.sums import Count
+from pipelines.gold.features.counting import Counting
 from pipelines.gold.features.monoids import Monoid
-from pipelines.gold.features.values import Where, kinds
+from pipelines.gold.features.values import kinds
 from pipelines.gold.features.windows import LIFETIME, Window
 
 PURCHASE = "purchase"
@@ -137,12 +138,9 @@ class FeatureSet:
         return {part.feature: part.aggregate.monoid for part in self.parts}
 
     @cached_property
-    def parts_by_where(self) -> tuple[tuple[Where, tuple[Part, ...]], ...]:
-        """The parts by which events count for them: one look at an event serves many of them."""
-        found: dict[Where, list[Part]] = {}
-        for part in self.parts:
-            found.setdefault(part.aggregate.where, []).append(part)
-        return tuple((where, tuple(parts)) for where, parts in found.items())
+    def counting(self) -> Counting:
+        """Which parts an event counts for."""
+        return Counting(self.parts)
 
     @cached_property
     def hops_by_features(self) -> dict[frozenset[str], list[int]]:

@@ -109,12 +109,10 @@ def _sum(feature_set: FeatureSet, one: Elements, other: Elements) -> Elements:
 
 def _lifted(feature_set: FeatureSet, event: Event) -> Elements:
     found: dict[str, Element] = {}
-    for where, parts in feature_set.parts_by_where:
-        if where.holds(event):
-            for part in parts:
-                element = part.aggregate.element(event)
-                if element is not None:
-                    found[part.feature] = element
+    for part in feature_set.counting.parts_of(event):
+        element = part.aggregate.element(event)
+        if element is not None:
+            found[part.feature] = element
     return found
 
 
