@@ -51,6 +51,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "command": (["demmo"], "No such command 'demmo'"),
     "option": (["demo", "--durration", "5"], "No such option"),
     "job": (["run", "land_bronz"], "there is no job `land_bronz`; the jobs are attribute_orders, "),
+    "measure": (["run", "build_related", "--evaluate", "cosin"], "invalid choice: 'cosin'"),
     "job argument": (["run", "check_conservation", "--nope"], "unrecognized arguments: --nope"),
     "mapping shown": (
         ["mapping", "show", "rees64"],
