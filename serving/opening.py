@@ -3,15 +3,18 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
 
+from pipelines.connectors.kafka_reader import records_since
 from pipelines.connectors.names import Names
 from pipelines.connectors.postgres import PostgresAddress
 from pipelines.contracts.topics import all_topics
+from pipelines.contracts.topics.clicks import TOPIC as CLICKS
+from pipelines.contracts.topics.decisions import TOPIC as DECISIONS
 from pipelines.gold.features.event import TABLES
 from pipelines.gold.features.sets import all_sets
 from pipelines.gold.problems import all_problems
@@ -28,6 +31,7 @@ from serving.doors.meters import Meters
 from serving.doors.opening import Inside, Outside, open_doors
 from serving.models.opening import open_models
 from serving.policy import Policies
+from serving.policy.keeping import keep_budgets
 from serving.related import RelatedProducts
 from serving.scoring.scorer import LiveScorer
 from serving.state.shopper import ShopperState
@@ -71,10 +75,9 @@ def scorer_app(settings: Settings, sources: Sources, names: Names) -> ScorerApp:
 async def _opened(
     settings: Settings, sources: Sources, names: Names, policies: Policies, identity: Identity
 ) -> AsyncIterator[HttpDoor]:
-    problems, sets, member = all_problems(), all_sets(), f"{socket.gethostname()}-{os.getpid()}"
-    store = Store(sources.store, _asked())
-    state = ShopperState(store, Feed(identity.reader, sets.values(), since={}))
-    related = RelatedProducts(sources.store)
+    member = f"{socket.gethostname()}-{os.getpid()}"
+    store, related = Store(sources.store, _asked()), RelatedProducts(sources.store)
+    state = ShopperState(store, Feed(identity.reader, all_sets().values(), since={}))
     live, watcher = open_models(
         sources.mlflow,
         settings=settings.scorer,
@@ -82,25 +85,46 @@ async def _opened(
         deliver=asyncio.get_running_loop().call_soon_threadsafe,
     )
     scorer = LiveScorer(state, live, policies, related, name=member, keep=settings.scorer.explained_decisions)
-    inside = Inside(
+    outside = _outside(settings, sources, member)
+    async with AsyncExitStack() as opened:
+        related.start()
+        opened.push_async_callback(asyncio.to_thread, related.close)
+        await asyncio.to_thread(store.start, wait_seconds=_FIRST_READ_SECONDS)
+        opened.push_async_callback(asyncio.to_thread, store.close)
+        watcher.start()
+        opened.push_async_callback(asyncio.to_thread, watcher.stop)
+        budgets = asyncio.create_task(_budgets(policies, state.feed, settings, sources))
+        opened.callback(budgets.cancel)
+        yield await opened.enter_async_context(
+            open_doors(_inside(scorer, state, store, identity), outside, Meters())
+        )
+
+
+def _inside(scorer: LiveScorer, state: ShopperState, store: Store, identity: Identity) -> Inside:
+    return Inside(
         scorer=scorer,
         feed=state.feed,
         store_positions=state.positions,
-        problems=problems,
-        sets=sets,
+        problems=all_problems(),
+        sets=all_sets(),
         identity=identity,
         unready=lambda: {} if store.is_ready else {"postgres": "the online store does not answer"},
     )
-    related.start()
-    await asyncio.to_thread(store.start, wait_seconds=_FIRST_READ_SECONDS)
-    watcher.start()
-    try:
-        async with open_doors(inside, _outside(settings, sources, member), Meters()) as door:
-            yield door
-    finally:
-        await asyncio.to_thread(watcher.stop)
-        await asyncio.to_thread(store.close)
-        await asyncio.to_thread(related.close)
+
+
+async def _budgets(policies: Policies, feed: Feed, settings: Settings, sources: Sources) -> None:
+    """Keep this replica to its share of the budgets: that of the partitions which it follows."""
+
+    def read_day(mine: frozenset[int], since: int) -> Iterator[bytes]:
+        records = records_since(sources.kafka, DECISIONS.name, mine, since=since)
+        return (one.value for one in records if one.value is not None)
+
+    await keep_budgets(
+        policies,
+        owned=lambda: frozenset(number for topic, number in feed.places if topic == CLICKS.name),
+        partitions=settings.kafka.partitions,
+        read_day=read_day,
+    )
 
 
 def _asked() -> Sequence[Named]:
