@@ -11,6 +11,7 @@ from psycopg2.extensions import POLL_OK, POLL_WRITE
 
 from pipelines.connectors.postgres import PostgresAddress
 
+_STUCK_SECONDS = 3.0
 _OPTIONS = {
     "timezone": "UTC",
     "default_transaction_read_only": "on",
@@ -25,7 +26,11 @@ _OPTIONS = {
 
 
 class BoundedConnection:
-    """One statement at a time, each its own snapshot. After `TimeoutError` it is of no use any more."""
+    """One statement at a time, each its own snapshot.
+
+    After `TimeoutError` it still owes an answer: until that has come and is thrown away, further statements
+    are refused at once, with the same error.
+    """
 
     def __init__(self, address: PostgresAddress, *, application: str, seconds: float) -> None:
         """Connect within so many seconds. Raises `psycopg2.Error`, `TimeoutError`."""
@@ -43,15 +48,23 @@ class BoundedConnection:
             options=" ".join(f"-c {name}={value}" for name, value in _OPTIONS.items()),
             async_=True,
         )
+        self._late_since: float | None = None
         self._wait(time.monotonic() + seconds)
         self._cursor = self._connection.cursor()
 
     def run(self, statement: str, *, seconds: float) -> Sequence[tuple[Any, ...]]:
         """The rows of a statement. Raises `psycopg2.Error`, and `TimeoutError` once the time is over."""
         until = time.monotonic() + seconds
+        if self._late_since is not None:
+            self._settle()
         self._cursor.execute(statement)
         self._wait(until)
         return self._cursor.fetchall() if self._cursor.description else ()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it has owed an answer for so long that none will come."""
+        return self._late_since is not None and time.monotonic() - self._late_since > _STUCK_SECONDS
 
     def prepare(self, statements: Iterable[str], *, seconds: float) -> None:
         """Run statements that give no rows, all of them within so many seconds; raises as `run`."""
@@ -63,6 +76,11 @@ class BoundedConnection:
         """Let go of the connection, whatever it is at."""
         self._connection.close()
 
+    def _settle(self) -> None:
+        if self._connection.poll() != POLL_OK:
+            raise TimeoutError("Postgres still owes an earlier answer")
+        self._late_since = None
+
     def _wait(self, until: float) -> None:
         while (state := self._connection.poll()) != POLL_OK:
             left = until - time.monotonic()
@@ -71,4 +89,5 @@ class BoundedConnection:
                 self._connection.fileno(), select.POLLOUT if state == POLL_WRITE else select.POLLIN
             )
             if left <= 0 or not waiting.poll(math.ceil(left * 1_000)):
+                self._late_since = time.monotonic()
                 raise TimeoutError("Postgres did not answer in time")

@@ -119,7 +119,11 @@ class Store:
         text = statement.execute([one.keys for one in questions], linked, [one.at for one in questions])
         try:
             answer = ready.connection.run(text, seconds=self._seconds)
-        except (psycopg2.Error, TimeoutError) as error:
+        except TimeoutError as error:
+            if ready.connection.is_stuck:
+                self._give_up(ready, error)
+            return None
+        except psycopg2.Error as error:
             self._give_up(ready, error)
             return None
         covered, stored = rows.read(answer, questions=len(questions))

@@ -22,18 +22,36 @@ from tests.serving.state.postgres_store import (
 pytestmark = pytest.mark.services
 
 
-def test_a_store_that_hangs_is_given_up_and_comes_back(address: PostgresAddress, cursor: Cursor) -> None:
+def test_a_store_that_hangs_is_not_waited_for_and_comes_back(
+    address: PostgresAddress, cursor: Cursor
+) -> None:
     asked = [Asked(keys_of("v", None), BEGIN)]
     with running(address, seconds=0.05) as store:
         answered(lambda: store.read(ONLY, asked))
         with closing(open_connection(address, application="tests")) as blocker, blocker.cursor() as locking:
             locking.execute("lock table features.session_v1 in access exclusive mode")
             began = time.monotonic()
+            connection = store._ready.connection
             assert store.read(ONLY, asked) is None
             assert 0.04 < time.monotonic() - began < 0.5
             began = time.monotonic()
             assert store.read(ONLY, asked) is None
             assert time.monotonic() - began < 0.03
+        assert answered(lambda: store.read(ONLY, asked)).sets
+        assert store._ready.connection is connection
+
+
+def test_a_store_that_stays_away_is_given_up(address: PostgresAddress, cursor: Cursor) -> None:
+    asked = [Asked(keys_of("v", None), BEGIN)]
+    with running(address, seconds=0.05) as store:
+        answered(lambda: store.read(ONLY, asked))
+        connection, until = store._ready.connection, time.monotonic() + 8
+        with closing(open_connection(address, application="tests")) as blocker, blocker.cursor() as locking:
+            locking.execute("lock table features.session_v1 in access exclusive mode")
+            while store._ready is not None and store._ready.connection is connection:
+                assert store.read(ONLY, asked) is None
+                assert time.monotonic() < until
+                time.sleep(0.05)
         assert answered(lambda: store.read(ONLY, asked)).sets
 
 
