@@ -57,5 +57,10 @@ def test_too_few_judged_decisions_say_nothing(lake, changes):
     assert live_alerts(PROBLEM, log(lake, **changes), champion(), seed=1) == []
 
 
+def test_too_few_outcomes_say_nothing(lake):
+    few = replace(PROBLEM, gates=Gates(least_rows=50, least_positives=21))
+    assert live_alerts(few, log(lake), champion(), seed=1) == []
+
+
 def test_a_lake_without_decisions_says_nothing(lake):
     assert live_alerts(PROBLEM, lake.names, champion(), seed=1) == []

@@ -121,6 +121,15 @@ def test_calibration_and_precision_are_those_of_contests(said):
         assert found.average_precision == pytest.approx(of_contest["average_precision"])
 
 
+def test_bins_are_counted_from_the_best_down_as_contests_do():
+    chances = np.array([0.1, 0.2, 0.2, 0.3, *[0.9] * 16])
+    labels = np.array([1.0, 0, 0, 0, *[1.0] * 16])
+    expected = (abs(-0.9 + 0.4) + 0.3 + 1.6) / 20
+    assert calibration_error(chances, labels, np.ones(20)) == pytest.approx(expected)
+    of_contest = METRICS["calibration_error"].of(labels.astype(np.int64), chances, np.ones(20), 0.5)
+    assert of_contest == pytest.approx(expected)
+
+
 def test_calibration_by_hand():
     chances = np.array([0.0, 0.0, 1.0, 1.0])
     assert calibration_error(chances, np.array([0.0, 0.0, 1.0, 1.0]), np.ones(4)) == 0
