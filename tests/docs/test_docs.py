@@ -78,7 +78,8 @@ SETTINGS = [
     (named(path), block)
     for path, text in TEXTS
     for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    if {"kafka", "bindings", "polls", "postgres", "privacy", "http", "schedules", "scorer"} & set(yaml.safe_load(block))
+    if {"kafka", "bindings", "polls", "postgres", "privacy", "http", "schedules", "scorer"}
+    & set(yaml.safe_load(block))
 ]
 
 
