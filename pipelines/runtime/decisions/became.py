@@ -21,6 +21,7 @@ _EVENTS = TABLES[0]
 _ASKED = ("problem", "problem_version", "about_topic", "about_partition", "about_offset", "about_event")
 _LABELLED = ("problem", "problem_version", "topic", "partition", "offset", "row_id")
 _PLACE = ("topic", "partition", "offset")
+_VISITORS = "visitors_asked_about"
 _AtHand = tuple[object, ...]
 
 
@@ -81,13 +82,13 @@ def _events(lake: LakeReader, decisions: pa.Table, *, longest: int) -> pa.Table:
     """What these visitors did from the first of the decisions to the longest horizon after the last one."""
     times = pc.min_max(decisions["occurred_at"])
     since, until = times["min"].as_py(), times["max"].as_py() + longest * MICROS
-    visitors = decisions["visitor_id"].unique().to_pylist()
+    lake.lend(_VISITORS, pa.table({"visitor_id": decisions["visitor_id"].unique()}))
     found = []
     for table in (one for one in TABLES if one in lake.tables):
         statement = (
-            f"select * from {table} where list_contains(?, visitor_id)"  # noqa: S608 - a declared name
+            f"select * from {table} where visitor_id in (from {_VISITORS})"  # noqa: S608 - declared names
             " and occurred_at > ? and occurred_at <= ?"
         )
-        rows = lake.query(statement, [visitors, moment(since), moment(until)]).to_arrow_table()
+        rows = lake.query(statement, [moment(since), moment(until)]).to_arrow_table()
         found += of_rows(table, rows)
     return table_of(found)
