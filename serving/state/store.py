@@ -15,7 +15,6 @@ import structlog
 from psycopg2.errors import InvalidSchemaName, UndefinedTable
 
 from pipelines.connectors.postgres import PostgresAddress, open_connection
-from pipelines.errors import ServiceError
 from pipelines.gold.features.feature_set import FeatureSet
 from pipelines.runtime.backoff import pause_after
 from pipelines.runtime.features.reading import USER
@@ -142,7 +141,7 @@ class Store:
         while not self._ends.is_set():
             try:
                 ready = self._look()
-            except (ServiceError, psycopg2.Error, TimeoutError) as error:
+            except Exception as error:  # whatever it is, even a set's broken file: it is tried again
                 failures += 1
                 _log.warning("store_away", why=" ".join(str(error).split()))
                 self._ends.wait(pause_after(failures, **_PAUSES))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.gold.features.feature_set import FeatureSet, Ttl
@@ -19,6 +19,7 @@ SETS = [EVERYTHING, LASTING, *all_sets().values()]
 FINISHERS = {one.name: Finisher(one, prefix="x__") for one in SETS}
 
 
+@settings(max_examples=60)
 @given(events(), moments(), st.sampled_from(SETS))
 def test_it_finishes_as_the_definition_does(
     rows: list[dict[str, Any]], at: int, feature_set: FeatureSet

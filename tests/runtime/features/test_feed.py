@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts.arrow import arrow_schema
@@ -96,6 +96,7 @@ def place_of(event: Any) -> tuple[Any, ...]:
     return event["topic"], event["partition"], event["offset"], event["event_id"], event["kind"]
 
 
+@settings(max_examples=60)
 @given(streams(), st.lists(st.integers(0, 25), max_size=4), st.data())
 def test_one_by_one_is_as_in_batches(records: list[KafkaRecord], cuts: list[int], data: Any) -> None:
     since = {place: data.draw(st.integers(0, 12)) for place in PLACES}

@@ -1,5 +1,6 @@
 """A store that hangs, breaks or changes never keeps the loop waiting."""
 
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -8,6 +9,7 @@ import pytest
 from psycopg2.extensions import cursor as Cursor
 
 from pipelines.connectors.postgres import PostgresAddress, open_connection
+from pipelines.errors import SettingsError
 from serving.state.store import Asked
 from tests.gold.features.shop import BEGIN
 from tests.relay import relay_to
@@ -83,3 +85,23 @@ def test_sets_come_and_go_while_it_runs(address: PostgresAddress, cursor: Cursor
                 time.sleep(0.02)
     finally:
         cursor.execute(LIVE, (1, ["session"]))
+
+
+def test_a_set_that_cannot_be_looked_up_stops_nothing(
+    address: PostgresAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A half-written file of a set: the sets that were there are read on, and others once it is mended."""
+    asked, broken = [Asked(keys_of("v", None), BEGIN)], threading.Event()
+
+    def fail(cursor: Cursor) -> None:
+        broken.set()
+        raise SettingsError("feature sets: a file cannot be read.")
+
+    with running(address, look_seconds=0.05) as store:
+        answered(lambda: store.read(ONLY, asked))
+        with monkeypatch.context() as patched:
+            patched.setattr("serving.state.store.live_sets", fail)
+            assert broken.wait(10)
+            assert store.read(ONLY, asked)
+        store._give_up(store._ready, TimeoutError())
+        assert answered(lambda: store.read(ONLY, asked)).sets
