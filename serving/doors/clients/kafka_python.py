@@ -136,8 +136,8 @@ class _Told(ConsumerRebalanceListener):  # type: ignore[misc]
         self.is_telling = False
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        self._given = _places(assigned)
         self._consumer.pause(*assigned)
+        self._given = _places(assigned)  # last: from here on `begin` may resume them
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         self._tell(self._listener.revoked, revoked)

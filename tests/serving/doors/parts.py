@@ -6,14 +6,12 @@ import sys
 import threading
 import time
 import uuid
-from collections import defaultdict
 
 import msgspec
 
 from pipelines.connectors.kafka import Producer, end_offsets
 from pipelines.connectors.kafka_reader import records_between
 from pipelines.contracts.positions import nested
-from pipelines.contracts.topics import all_topics
 from pipelines.gold.features.sets import all_sets
 from pipelines.gold.problems import all_problems
 from pipelines.runtime.features.feed import Feed
@@ -168,7 +166,7 @@ class Shop:
         """The id of a visitor."""
         return f"{self.mark}-v{n}"
 
-    def send(self, visitor, kind, *, event_id=None, **fields):
+    def send(self, visitor, kind, *, event_id=None, partition=None):
         """One event of a visitor; its id."""
         event = {
             "event_id": event_id or uuid.uuid4().hex,
@@ -176,9 +174,9 @@ class Shop:
             "visitor_id": self.visitor(visitor),
             "session_id": "s1",
             "occurred_at": time.time_ns() // 1_000_000,
-            **fields,
         }
-        self.producer.send("clicks", key=event["visitor_id"].encode(), value=msgspec.json.encode(event))
+        key, value = event["visitor_id"].encode(), msgspec.json.encode(event)
+        self.producer.send("clicks", key=key, value=value, partition=partition)
         return event["event_id"]
 
     def checkouts(self, count, *, before=0):
@@ -209,14 +207,6 @@ class Shop:
                 found.append({**value, "partition": record.partition})
         return found
 
-    def partitions(self):
-        """Which partition each of its visitors' events are in, and how many there are."""
-        found = defaultdict(set)
-        for record in records_between(self.bootstrap, {}, end_offsets(self.bootstrap, ["clicks"])):
-            if record.key.decode().startswith(self.mark):
-                found[record.key.decode()].add(record.partition)
-        return dict(found)
-
 
 def main(bootstrap, group):
     """A replica as a process of its own, for tests that kill it."""
@@ -227,5 +217,4 @@ def main(bootstrap, group):
 
 
 if __name__ == "__main__":
-    assert "decisions" not in all_topics() or all_topics()["decisions"].key == "visitor_id"
     main(*sys.argv[1:])

@@ -16,7 +16,7 @@ from serving.doors.clients import CLIENTS, confluent, kafka_python
 from serving.doors.clients.interface import Membership, Outgoing
 
 pytestmark = pytest.mark.services
-PARTITIONS = 4
+PARTITIONS = 3
 SESSION = 2.0
 
 
@@ -146,7 +146,7 @@ def test_offsets_are_found_by_place_and_by_time(bench):
     between = time.time_ns() // 1000
     time.sleep(0.05)
     bench.write(2, partition=0)
-    place, empty = (bench.topics[0], 0), (bench.topics[1], 3)
+    place, empty = (bench.topics[0], 0), (bench.topics[1], 2)
     reader, _ = bench.member()
     read(reader, 7)
     assert reader.bounds([place, empty]) == {place: (0, 7), empty: (0, 0)}
@@ -163,10 +163,10 @@ def test_two_members_share_numbers_of_both_topics_together(bench):
     while time.monotonic() < until and len(told.has) < 2 * PARTITIONS:
         first.poll(seconds=0.05, most=10)
     second, told_second = bench.member()
-    while time.monotonic() < until and not (len(told.has) == len(told_second.has) == PARTITIONS):
+    while time.monotonic() < until and not (told_second.has and len(told.has) < 2 * PARTITIONS):
         first.poll(seconds=0.05, most=10)
         second.poll(seconds=0.05, most=10)
-    assert len(told.has) == len(told_second.has) == PARTITIONS
+    assert len(told.has | told_second.has) == 2 * PARTITIONS
     for one in (told, told_second):
         numbers = [{n for topic, n in one.has if topic == name} for name in bench.topics]
         assert numbers[0] == numbers[1]
@@ -196,7 +196,7 @@ def test_records_are_acknowledged_by_token_and_lie_where_their_key_leads(bench):
     writer = bench.client.writer(bench.bootstrap, settled=settled, max_message_bytes=1_000_000)
     for n in range(100):
         assert writer.send(Outgoing(bench.topics[0], b"%d" % n, b"%d" % n), n)
-    assert writer.send(Outgoing(bench.topics[0], b"7", b"there", 3), "named")
+    assert writer.send(Outgoing(bench.topics[0], b"7", b"there", 2), "named")
     assert done.wait(10)
     assert {one for one, is_written in tokens if is_written} == {*range(100), "named"}
     writer.close(seconds=2)
@@ -206,7 +206,7 @@ def test_records_are_acknowledged_by_token_and_lie_where_their_key_leads(bench):
         for name in bench.topics
         for ends in [end_offsets(bench.bootstrap, [name])]
     }
-    assert found[bench.topics[0]] == found[bench.topics[1]] | {(b"there", 3)}
+    assert found[bench.topics[0]] == found[bench.topics[1]] | {(b"there", 2)}
 
 
 def test_a_producer_that_takes_nothing_more_is_replaced(bench):

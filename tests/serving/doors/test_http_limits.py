@@ -48,5 +48,6 @@ def test_a_body_that_does_not_come_is_408():
         serving(Door(body_seconds=0.2).app, bound=bound) as url,
         socket.create_connection(("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))) as caller,
     ):
+        caller.settimeout(5)
         caller.sendall(b"POST /v1/decisions HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{")
         assert caller.makefile("rb").readline().startswith(b"HTTP/1.1 408")

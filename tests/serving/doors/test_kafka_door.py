@@ -46,6 +46,17 @@ def test_what_asks_is_decided_with_all_before_it_and_without_itself(shop, group,
     assert one["event_id"] == f"checkout_purchase:1:{one['visitor_id']}:{one['about_event']}"
 
 
+def test_a_decision_lies_where_its_event_does_whatever_its_key(shop, group):
+    with Replica(shop.bootstrap, group) as replica:
+        replica.wait_ready()
+        for n in range(8):
+            shop.send(n, "checkout_start", partition=n % 4)
+        shop.producer.flush()
+        found = shop.decisions(8)
+    assert sorted(one["partition"] for one in found) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert all(one["partition"] == one["about_partition"] for one in found)
+
+
 def test_a_second_copy_asks_nothing(shop, group):
     with Replica(shop.bootstrap, group) as replica:
         replica.wait_ready()

@@ -10,7 +10,7 @@ from tests.serving.doors.conftest import Door
 
 FEW = settings(
     deadline=None,
-    max_examples=8,
+    max_examples=10,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
