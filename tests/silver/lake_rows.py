@@ -17,6 +17,7 @@ _REQUIRED = {
     pa.string(): "",
     pa.int32(): 0,
     pa.int64(): 0,
+    pa.float64(): 0.0,
     pa.bool_(): False,
     pa.timestamp("us", tz="UTC"): NOON,
     pa.date32(): NOON.date(),
