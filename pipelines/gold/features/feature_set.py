@@ -1,12 +1,14 @@
 """A feature set: the one definition from which tables, live values and history are made."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import pyarrow as pa
 
+from pipelines.errors import SettingsError
 from pipelines.gold.features.aggregates import Aggregate
 from pipelines.gold.features.aggregates.moments import SinceLast
 from pipelines.gold.features.aggregates.sums import Count
@@ -15,6 +17,8 @@ from pipelines.gold.features.monoids import Monoid
 from pipelines.gold.features.values import kinds
 from pipelines.gold.features.windows import LIFETIME, Window
 
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_NAMED = "of at most 40 small letters, digits and _, beginning with a letter"
 PURCHASE = "purchase"
 DAY_SECONDS = 86_400
 
@@ -84,7 +88,8 @@ PURCHASES = Feature("_purchases", Count(kinds(PURCHASE)), "purchases, for the ex
 class FeatureSet:
     """Features of one entity. A change of meaning is a new `version`, kept in tables of its own.
 
-    `snapshots`: whether the values of each midnight are kept, too.
+    `snapshots`: whether the values of each midnight are kept, too. Raises `SettingsError` for a definition
+    of which no table could be made, or that names something twice or not at all.
     """
 
     name: str
@@ -95,6 +100,11 @@ class FeatureSet:
     ttl: Ttl
     ratios: tuple[Ratio, ...] = field(default=())
     snapshots: bool = False
+
+    def __post_init__(self) -> None:
+        wrong = next(_faults(self), None)
+        if wrong is not None:
+            raise SettingsError(f"feature set `{self.name}`: {wrong}.")
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -175,6 +185,30 @@ class FeatureSet:
         found = [Output(window.named(one.name), one.aggregate.type, one.meaning, window) for one in features]
         ratios = self.ratios_over(window)
         return found + [Output(window.named(one.name), pa.float64(), one.meaning, window) for one in ratios]
+
+
+def _faults(one: FeatureSet) -> Iterator[str]:
+    """What is wrong with a definition."""
+    if not _NAME.fullmatch(str(one.name)):
+        yield f"its name is not {_NAMED}"
+    if type(one.version) is not int or one.version < 1:
+        yield f"its version is {one.version!r}, no whole number from 1 on"
+    declared: tuple[tuple[str, object, type], ...] = (("entity", one.entity, Entity), ("ttl", one.ttl, Ttl))
+    yield from (
+        f"its {name} is {given!r}, no {kind.__name__}"
+        for name, given, kind in declared
+        if not isinstance(given, kind)
+    )
+    features = [feature.name for feature in one.features]
+    names = [*features, *(ratio.name for ratio in one.ratios)]
+    yield from (f"`{name}` is not {_NAMED}" for name in names if not _NAME.fullmatch(str(name)))
+    yield from (f"`{name}` is defined twice" for name in sorted({n for n in names if names.count(n) > 1}))
+    for ratio in one.ratios:
+        yield from (
+            f"the ratio `{ratio.name}` is of `{name}`, which is no feature of it"
+            for name in (ratio.above, ratio.below)
+            if name not in features
+        )
 
 
 def _parts(features: Sequence[Feature]) -> tuple[Part, ...]:
