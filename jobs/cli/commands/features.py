@@ -74,7 +74,19 @@ def show(
     if as_of is None:
         _show_now(invocation, asked, key, shape)
     else:
-        _show_then(invocation, asked, key, micros(as_of), shape)
+        _show_then(invocation, asked, key, _past(as_of), shape)
+
+
+def _past(as_of: datetime) -> int:
+    """The moment in UTC microseconds. Raises `SettingsError` for one that has not been."""
+    at = micros(as_of)
+    if at < 0:
+        raise SettingsError(f"--as-of {as_of.isoformat()}: there were no clicks before 1970.")
+    if at > time.time_ns() // 1_000:
+        raise SettingsError(
+            f"--as-of {as_of.isoformat()} is yet to come: without it, all that is known now is shown."
+        )
+    return at
 
 
 def _show_now(invocation: Invocation, asked: About, key: tuple[str, ...], shape: str) -> None:
