@@ -20,7 +20,10 @@ _log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings, arguments: Sequence[str]) -> None:
-    """Print one line of JSON a contest, or how many decisions each problem still waits for."""
+    """Print one line of JSON a contest, or how many decisions each problem still waits for.
+
+    `examples`: how many there are; `settle_labels --all` and `build_examples` make those of history.
+    """
     parser = argparse.ArgumentParser(prog="run_contest", description=__doc__)
     parser.add_argument("--problem", choices=all_problems(), help="only this problem")
     parser.add_argument("--most", type=int, default=100, help="contests of a problem")
@@ -45,7 +48,7 @@ def hold_contests(problem: Problem, site: Site, *, most: int, reason: str) -> No
 
 def _line(problem: Problem, held: Held | Waits) -> dict[str, Any]:
     if isinstance(held, Waits):
-        return {"problem": problem.name, "waits_for": held.missing}
+        return {"problem": problem.name, "waits_for": held.missing, "examples": held.there}
     return summary(problem, held)
 
 

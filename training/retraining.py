@@ -42,9 +42,10 @@ def site_of(settings: Settings, *, seed: int) -> Site:
 
 @dataclass(frozen=True)
 class Waits:
-    """No contest: so many decisions are missing of the next block."""
+    """No contest: so many decisions are missing of the next block; `there`: how many have an example."""
 
     missing: int
+    there: int
 
 
 def retrain(
@@ -60,7 +61,7 @@ def retrain(
     registry = Registry(server, lock=site.names.registry_lock)
     registry.champion(problem.name)
     if not has_examples(site.names):
-        yield Waits(2 * site.models.block_decisions)
+        yield Waits(2 * site.models.block_decisions, there=0)
         return
     dataset = read_dataset(site.names, problem)
     for _ in range(most):
@@ -68,7 +69,7 @@ def retrain(
         cut = _cut(dataset.examples, problem, site.models, since, at_once=reason != "block")
         block = next_block(dataset.examples, cut)
         if block is None:
-            yield Waits(missing_decisions(dataset.examples, cut))
+            yield Waits(missing_decisions(dataset.examples, cut), there=len(dataset.examples))
             return
         contests = Contests(problem, server=server, registry=registry, rules=_rules(site), progress=progress)
         held = contests.hold(block, examples_version=dataset.version, reason=reason)

@@ -58,17 +58,17 @@ def rows_of(database, statement):
 
 
 def test_every_whole_block_is_judged_by_once(site, registry, database):
-    assert contests(site) == [Waits(2 * SIZE)]
+    assert contests(site) == [Waits(2 * SIZE, there=0)]
     add_examples(site.names, PROBLEM, first=0, count=2 * SIZE + 200)
     first, waits = contests(site)
     assert first.ruling.winner == "logistic"
-    assert waits == Waits(SIZE - 200)
-    assert contests(site) == [Waits(SIZE - 200)]
+    assert waits == Waits(SIZE - 200, there=2 * SIZE + 200)
+    assert contests(site) == [waits]
     assert rows_of(database, "delete from models.contests returning 1")  # as if Postgres had been away
     add_examples(site.names, PROBLEM, first=2 * SIZE + 200, count=SIZE)
     second, waits = contests(site)
     assert isinstance(second, Held)
-    assert waits == Waits(SIZE - 200)
+    assert waits == Waits(SIZE - 200, there=3 * SIZE + 200)
     assert last_judged(site.names, PROBLEM.name).row_id == f"e{3 * SIZE - 1:06d}"
     noted = rows_of(
         database, "select contest_id, contestant, outcome from models.contests order by held_at, 2"
