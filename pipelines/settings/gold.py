@@ -25,7 +25,7 @@ class Features(Section, frozen=True):
 
     trigger_seconds: Pace
     max_mib: Count
-    keep_days: Count
+    keep_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)]
 
 
 class Labels(Section, frozen=True):
@@ -33,7 +33,7 @@ class Labels(Section, frozen=True):
 
     trigger_seconds: Pace
     max_mib: Count
-    late_seconds: Count
+    late_seconds: Annotated[int, msgspec.Meta(ge=1, le=604_800)]
 
 
 class Marts(Section, frozen=True):
