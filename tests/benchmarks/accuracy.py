@@ -178,8 +178,8 @@ def main() -> None:
     parser.add_argument(
         "--events", type=int, default=1_000_000, help="of the simulated shop; 0: not measured"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="contests in that shop")
-    parser.add_argument("--block", type=int, default=4_000, help="decisions that judge each of them")
+    parser.add_argument("--rounds", type=int, default=1, help="contests in that shop")
+    parser.add_argument("--block", type=int, default=8_000, help="decisions that judge each of them")
     parser.add_argument("--budget", type=int, default=8, help="trials of each search in that shop")
     parser.add_argument("--repeats", type=int, default=10, help="of UCI's split; 0: not measured")
     parser.add_argument("--contests", type=int, default=1_000, help="simulated ones; 0: not measured")
@@ -196,6 +196,7 @@ def main() -> None:
             budget=options.budget,
             seed=options.seed,
         )
+        tell(str(figures))
     if options.repeats:
         figures |= uci_figures(options.seed, options.repeats)
     sys.stdout.write(json.dumps(figures) + "\n")

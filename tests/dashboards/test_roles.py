@@ -141,7 +141,7 @@ def test_an_owner_who_may_make_no_roles_is_told_in_one_line_and_has_its_tables(s
     asked(shop, "create role plain login password 'plain'; grant plain to current_user")
     try:
         asked(shop, f"grant create on database {shop.database} to plain")
-        asked(shop, "drop schema features, gold, dashboard, models, ops cascade")
+        asked(shop, "drop schema features, gold, dashboard, models, decisions, ops cascade")
         plain = replace(shop, user="plain", password="plain")
         with structlog.testing.capture_logs() as logs, connect(plain) as connection:
             assert prepare_database(connection, passwords=passwords)[0] == packaged_migrations()[0].name

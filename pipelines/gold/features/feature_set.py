@@ -17,8 +17,8 @@ from pipelines.gold.features.monoids import Monoid
 from pipelines.gold.features.values import kinds
 from pipelines.gold.features.windows import LIFETIME, Window
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_NAMED = "of at most 40 small letters, digits and _, beginning with a letter"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAMED = "of small letters, digits and _, beginning with a letter"
 PURCHASE = "purchase"
 DAY_SECONDS = 86_400
 

@@ -160,6 +160,7 @@ class Shop:
         self.bootstrap = bootstrap
         self.mark = uuid.uuid4().hex[:8]
         self.starts = end_offsets(bootstrap, ["decisions"])
+        self.partitions = len(end_offsets(bootstrap, ["clicks"]))
         self.producer = Producer(bootstrap, max_message_bytes=1_000_000, linger_ms=0)
 
     def visitor(self, n):
