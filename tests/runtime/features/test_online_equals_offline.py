@@ -76,7 +76,7 @@ def test_what_was_read_beside_running_streams_is_what_silver_makes_of_it(lake, n
     rows = reads_in(names)
     assert (rows.num_rows, {*rows["feature_set"].to_pylist()}) == (done.reads, {*all_sets()})
     assert sum(count > 0 for count in rows["in_flight"].to_pylist()) > 20
-    assert len(rows["positions"].unique()) > 5
+    assert len(rows["positions"].unique()) > 2
     result = check_reads(lake.site.spark, names, most=10_000, wait_seconds=5)
     assert result.as_data() | {"sets": []} == {
         "holds": True,
